@@ -1,0 +1,68 @@
+# Runyard in two commands: `make run` opens the dashboard with a demo, `make test` runs the tests.
+# Only Python 3.11 or newer is needed beforehand; everything goes into .venv and .demo of this folder.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+HOST   ?= 127.0.0.1
+PORT   ?= 8501
+JOBS   ?= 2
+PYTEST_ARGS ?=
+export RUNYARD_HOME ?= $(CURDIR)/yard
+
+# Nothing is fetched at run time, and one thread per numeric library: OpenMP threads that outnumber cores spin.
+export HF_HUB_OFFLINE = 1
+export TRANSFORMERS_OFFLINE = 1
+export TOKENIZERS_PARALLELISM = false
+export STREAMLIT_BROWSER_GATHER_USAGE_STATS = false
+
+.DEFAULT_GOAL := help
+.PHONY: help install assets run demo test lint bench proof constraints clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+# The stamp's name holds a checksum of what decides the environment, so a second call costs nothing.
+STAMP = $(VENV)/.installed-$(shell cat constraints.txt pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+
+install: $(STAMP)  ## make the environment from constraints.txt
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Runyard needs Python 3.11 or newer; '$(PYTHON)' is not. Name one: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# torch first: any other package that wants "some torch" would bring the largest build there is
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[train,dev]'
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+assets: install  ## put the demo's models and data into the yard
+	$(BIN)/python -m runyard.demodata --cache .demo
+
+run: assets  ## serve the dashboard with a demo on http://127.0.0.1:8501
+	$(BIN)/runyard demo --host $(HOST) --port $(PORT)
+
+demo: assets  ## run the demo in the foreground and print its results
+	$(BIN)/runyard demo --no-serve
+
+test: install  ## run the tests (browser tests need Chromium)
+	$(BIN)/python -m pytest tests --ignore=tests/bench --ignore=tests/proof -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+lint: install  ## ruff, mypy in strict mode, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install  ## print the benchmark table (SHORT=1: a quick one)
+	$(BIN)/python -m pytest tests/bench -p no:xdist -s -q $(if $(SHORT),--short) $(PYTEST_ARGS)
+
+proof: install  ## the long kill, soak and simulation tests (SHORT=1: a quick round)
+	$(BIN)/python -m pytest tests/proof -q $(if $(SHORT),--short) $(PYTEST_ARGS)
+
+constraints: install  ## write constraints.txt anew from what is installed
+	$(BIN)/python tests/house/freeze.py > .constraints.new && mv .constraints.new constraints.txt
+
+clean:  ## remove the environment and the caches, not the yard
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
