@@ -1,0 +1,137 @@
+"""The journal: append-only JSON lines, one file per process incarnation, one `os.write` per event.
+
+Nothing is buffered in user space, so a killed process loses nothing it wrote. The writer holds a shared flock on
+its journal for as long as it lives: whoever gets the exclusive one knows that the journal has ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from time import time_ns
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+def encode(event: Mapping[str, Any]) -> bytes:
+    """Return one line of JSON; non-finite numbers are the bare literals NaN, Infinity and -Infinity.
+
+    orjson writes them as null, which would make a diverged run look unmeasured. An event holds no None of its own
+    in the hot path, so the word `null` in the line is a cheap sign that a second look is due.
+
+    Raises:
+        TypeError: a value has no JSON form.
+    """
+    line = orjson.dumps(event, default=_plain, option=_OPTIONS)
+    if b"null" in line:
+        line = json.dumps(event, default=_plain, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return line
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):  # numpy and torch scalars
+        return value.item()
+    if isinstance(value, UUID | Path):
+        return str(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+class Journal:
+    """An open journal file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+        self._unwritten = b""
+
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Append one event.
+
+        Raises:
+            OSError: the disk is full or gone; the line is kept and goes out with the next call that succeeds.
+            TypeError: a value has no JSON form.
+        """
+        line = encode(event)
+        if self._unwritten:
+            line = self._unwritten + line
+        try:
+            written = os.write(self._fd, line)
+        except OSError:
+            self._unwritten = line
+            raise
+        # A short write is a full disk. The fragment stays behind as a rejected line, the event is written whole.
+        self._unwritten = b"" if written == len(line) else b"\n" + line[_last_line_start(line, written) :]
+
+    def sync(self) -> None:
+        """Ask the disk to keep what was written: once a second and at the end, not per event."""
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Write what is left, sync and close; a second call does nothing."""
+        if self._fd < 0:
+            return
+        try:
+            if self._unwritten:
+                os.write(self._fd, self._unwritten)
+            self.sync()
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _last_line_start(lines: bytes, written: int) -> int:
+    return lines.rfind(b"\n", 0, written) + 1
+
+
+class RunJournal:
+    """The pen of one attempt of one run: adds the run, the attempt and the time to each event."""
+
+    def __init__(self, journal: Journal, run_id: UUID | str, attempt: int = 1) -> None:
+        self.journal = journal
+        self.run_id = str(run_id)
+        self.attempt = attempt
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Append an event of a kind; fields that are None are left out."""
+        event: dict[str, Any] = {"k": kind, "run": self.run_id, "attempt": self.attempt, "at": time_ns() // 1000}
+        event.update((name, value) for name, value in fields.items() if value is not None)
+        self.journal.write(event)
+
+    def metrics(self, step: int, values: Mapping[str, float], epoch: float | None = None) -> None:
+        """Append the values of some metrics at one step (1-based optimizer step; `epoch` may be fractional)."""
+        event: dict[str, Any] = {
+            "k": "metrics",
+            "run": self.run_id,
+            "attempt": self.attempt,
+            "at": time_ns() // 1000,
+            "step": step,
+            "metrics": [{"name": name, "value": value} for name, value in values.items()],
+        }
+        if epoch is not None:
+            event["epoch"] = epoch
+        self.journal.write(event)
+
+    def epoch(self, epoch: int, *, metrics: Mapping[str, float] | None = None, **columns: Any) -> None:
+        """Append a finished epoch (1-based); `columns` are those of `training_epochs`, `metrics` any others."""
+        extra = [{"name": name, "value": value} for name, value in metrics.items()] if metrics else None
+        self.emit("epoch", epoch=epoch, metrics=extra, **columns)
+
+
+def whole_lines(data: bytes) -> Iterable[tuple[int, bytes]]:
+    """Yield (offset, line) of the finished lines of a journal's bytes; a torn tail is left out."""
+    offset = 0
+    for line in data.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            yield offset, line
+        offset += len(line)

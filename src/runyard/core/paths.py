@@ -1,0 +1,117 @@
+"""Where things lie: the yard's folders and files, and the packaged `sql` and `app` folders."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from runyard.core.errors import NotFound
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def resource(name: str) -> Path:
+    """Return the folder `sql` or `app`: inside the wheel, or beside `src` in a checkout."""
+    for folder in (_PACKAGE / f"_{name}", _PACKAGE.parent.parent / name):
+        if folder.is_dir():
+            return folder
+    raise NotFound(f"The folder {name!r} of Runyard is missing.", hint="Install the package again.")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "run.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def cancel(self) -> Path:
+        return self.path / "cancel"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    def journal(self, attempt: int) -> Path:
+        """Return a fresh journal name: one file per process incarnation."""
+        return self.path / f"journal-{attempt}-{secrets.token_hex(4)}.jsonl"
+
+
+@dataclass(frozen=True)
+class Yard:
+    """One folder that holds everything; nothing is created by naming it."""
+
+    home: Path
+
+    @property
+    def store_db(self) -> Path:
+        return self.home / "store" / "live.duckdb"
+
+    @property
+    def store(self) -> Path:
+        return self.home / "store"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "store" / "lock"
+
+    @property
+    def watched(self) -> Path:
+        return self.home / "store" / "watched"
+
+    @property
+    def published(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def link(self) -> Path:
+        return self.home / "runyard.duckdb"
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def events(self) -> Path:
+        return self.home / "events"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def datasets(self) -> Path:
+        return self.home / "datasets"
+
+    def run(self, run_id: UUID | str) -> RunFolder:
+        return RunFolder(self.runs / str(run_id))
+
+    def exists(self) -> bool:
+        return self.store.is_dir()
+
+    def create(self) -> None:
+        """Make the folders that are missing.
+
+        Raises:
+            OSError: the place is not writable or the disk is full.
+        """
+        for folder in (self.store, self.published, self.runs, self.events, self.models, self.datasets):
+            folder.mkdir(parents=True, exist_ok=True)
