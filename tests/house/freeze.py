@@ -1,4 +1,4 @@
-"""Prints constraints.txt: every installed package at its version, this project left out (`make constraints`)."""
+"""Prints constraints.txt: every installed package at its version (`make constraints`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ LEFT_OUT = {"runyard", "pip", "setuptools", "wheel"}
 
 
 def pins() -> list[str]:
-    """Lines `name==version` in alphabetic order; a local version label such as `+cpu` is left to the builder."""
-    found = {dist.name.lower().replace("_", "-"): dist.version.split("+")[0] for dist in metadata.distributions()}
+    """Lines `name==version` in alphabetic order, without local labels such as `+cpu`."""
+    found = {
+        dist.name.lower().replace("_", "-"): dist.version.split("+")[0] for dist in metadata.distributions()
+    }
     return [f"{name}=={version}" for name, version in sorted(found.items()) if name not in LEFT_OUT]
 
 
