@@ -1,0 +1,74 @@
+"""Charts of a run while it moves, for ECharts: it redraws several times faster than Vega when data changes.
+
+Data: one wide frame with epoch and the named columns, put in by `with_rows`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from runyard.charts.spec import Spec
+from runyard.charts.theme import palette
+
+
+def live_loss(*, log: bool, dark: bool) -> Spec:
+    """Return an ECharts option of training (dashed) and validation loss and the best epoch so far (diamond).
+
+    Rows: epoch, train_loss, val_loss, best (val_loss where it is the smallest so far of all, else null).
+    """
+    colours = palette(dark)
+    option = _frame(y_name="loss", log=log)
+    option["legend"] = {"top": 0, "data": ["training", "validation", "best epoch"]}
+    option["series"] = [
+        _line("training", "train_loss", colours.lines[0], dash=True),
+        _line("validation", "val_loss", colours.lines[1]),
+        {
+            "type": "scatter",
+            "name": "best epoch",
+            "symbol": "diamond",
+            "symbolSize": 14,
+            "itemStyle": {"color": colours.best},
+            "encode": {"x": "epoch", "y": "best", "tooltip": ["best"]},
+            "z": 5,
+        },
+    ]
+    return option
+
+
+def live_line(column: str, *, y_name: str, colour: int, dark: bool) -> Spec:
+    """Return an ECharts option of one column over epochs."""
+    option = _frame(y_name=y_name, log=False)
+    option["series"] = [_line(y_name, column, palette(dark).lines[colour])]
+    return option
+
+
+def with_rows(option: Spec, frame: pl.DataFrame) -> Spec:
+    """Return the option with the rows to draw."""
+    return {**option, "dataset": {"source": frame}}
+
+
+def _frame(*, y_name: str, log: bool) -> Spec:
+    return {
+        "animation": False,
+        "grid": {"left": 12, "right": 24, "top": 44, "bottom": 28, "containLabel": True},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.5g"},
+        "xAxis": {
+            "type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 26, "minInterval": 1,
+            "min": 1, "splitLine": {"show": False},
+        },
+        "yAxis": {"type": "log" if log else "value", "name": y_name, "scale": True},
+    }  # fmt: skip
+
+
+def _line(name: str, column: str, colour: str, *, dash: bool = False) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "name": name,
+        "showSymbol": False,
+        "connectNulls": True,
+        "lineStyle": {"width": 2, "type": "dashed" if dash else "solid", "color": colour},
+        "itemStyle": {"color": colour},
+        "encode": {"x": "epoch", "y": column, "tooltip": [column]},
+    }

@@ -1,0 +1,72 @@
+"""Charts are pure: a valid spec per structure, and thinning that loses nothing a reader would miss."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from runyard.charts.live import live_line, live_loss, with_rows
+from runyard.charts.loss import loss_curves
+from runyard.charts.series import series
+from runyard.charts.thin import LIMIT, thin
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("dark", [False, True])
+def test_loss_curves_name_their_data_and_units(log: bool, dark: bool) -> None:
+    spec = json.loads(json.dumps(loss_curves(log=log, dark=dark)))
+
+    names = {layer["data"]["name"] for layer in spec["layer"]}
+    assert names == {"curve", "best", "waste", "stops"}
+    assert not {"datasets", "config"} & spec.keys()
+    line = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "line")
+    assert line["encoding"]["y"]["scale"]["type"] == ("log" if log else "linear")
+    assert line["encoding"]["x"]["title"] == "epoch"
+    assert "strokeDash" in line["encoding"], "splits must differ by more than colour"
+
+
+def test_series_puts_the_unit_on_the_axis() -> None:
+    spec = series(x_title="minutes since start", y_title="memory (GB)")
+
+    assert spec["layer"][0]["encoding"]["y"]["title"] == "memory (GB)"
+    assert spec["layer"][0]["encoding"]["x"]["title"] == "minutes since start"
+
+
+def test_live_charts_change_by_data_alone() -> None:
+    losses = {"train_loss": [2.0, 1.0], "val_loss": [2.1, 1.2], "best": [None, 1.2]}
+    rows = pl.DataFrame({"epoch": [1, 2], **losses})
+    option = live_loss(log=False, dark=True)
+
+    shown = with_rows(option, rows)
+
+    assert shown["dataset"]["source"] is rows
+    assert "dataset" not in option
+    assert shown["series"][0]["lineStyle"]["type"] != shown["series"][1]["lineStyle"]["type"]
+    rate = live_line("learning_rate", y_name="learning rate", colour=2, dark=False)
+    assert rate["yAxis"]["name"] == "learning rate"
+
+
+def test_thinning_keeps_first_last_extremes_and_nan() -> None:
+    losses = [1.0 + (i % 7) * 0.01 for i in range(20_000)]
+    losses[777], losses[12_345], losses[15_001] = -5.0, 99.0, float("nan")
+    frame = pl.DataFrame({"epoch": range(1, 20_001), "train_loss": losses, "val_loss": [None] * 20_000})
+
+    thinned = thin(frame, ("train_loss", "val_loss"))
+
+    kept = set(thinned.frame["epoch"])
+    assert {1, 20_000, 778, 12_346, 15_002} <= kept
+    assert thinned.frame.height <= LIMIT
+    assert thinned.frame["epoch"].is_sorted()
+    assert thinned.frame.columns == frame.columns
+    assert thinned.note == f"{thinned.frame.height:,} of 20,000 points shown"
+
+
+def test_short_series_are_left_alone() -> None:
+    frame = pl.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0]})
+
+    thinned = thin(frame, ("train_loss",))
+
+    assert thinned.frame is frame
+    assert thinned.note == ""
