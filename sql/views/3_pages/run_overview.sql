@@ -1,0 +1,39 @@
+-- One row per run: what the runs table of the Overview shows. Waste is known of ended training runs only.
+-- grain: id
+SELECT
+  run.id AS id,
+  run.name AS name,
+  run.kind AS kind,
+  run.status AS status,
+  run.agent_id AS agent_id,
+  run.workspace_id AS workspace_id,
+  run.parent_run_id AS parent_run_id,
+  run.launched_by AS launched_by,
+  run.queued_at AS queued_at,
+  run.started_at AS started_at,
+  run.ended_at AS ended_at,
+  run.error_message AS error_message,
+  session.base_model AS base_model,
+  session.dataset_id AS dataset_id,
+  session.completed_epochs AS completed_epochs,
+  session.total_epochs AS total_epochs,
+  CASE
+    WHEN run.status = 'completed' THEN 1.0
+    WHEN run.status = 'queued' THEN 0.0
+    WHEN session.total_steps > 0 AND session.completed_steps IS NOT NULL
+      THEN least(session.completed_steps / session.total_steps, 1.0)
+    WHEN session.total_epochs > 0
+      THEN least(coalesce(session.completed_epochs, 0) / session.total_epochs, 1.0)
+  END AS progress,
+  session.best_validation_loss AS best_validation_loss,
+  session.best_epoch AS best_epoch,
+  session.early_stopping_triggered AS early_stopping_triggered,
+  session.gpu_hours AS compute_hours,
+  session.training_cost_usd AS cost_usd,
+  waste.wasted_epochs AS wasted_epochs,
+  waste.wasted_compute_hours AS wasted_compute_hours,
+  waste.wasted_cost_usd AS wasted_cost_usd,
+  waste.waste_category AS waste_category
+FROM runs AS run
+LEFT JOIN training_sessions AS session ON session.id = run.id
+LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id

@@ -1,0 +1,29 @@
+-- One row per thing that happened to a run beside epochs and metrics, with one line that says what.
+-- grain: journal, line_offset
+SELECT
+  event.run_id AS run_id,
+  event.logged_at AS logged_at,
+  event.kind AS kind,
+  event.attempt AS attempt,
+  CASE event.kind
+    WHEN 'queued' THEN 'queued by ' || coalesce(event.body ->> '$.launched_by', 'unknown')
+    WHEN 'spawned' THEN 'process ' || coalesce(event.body ->> '$.pid', '?') || ' started'
+    WHEN 'started' THEN 'running on ' || coalesce(event.body ->> '$.device', '?')
+      || ' of ' || coalesce(event.body ->> '$.host', '?')
+    WHEN 'planned' THEN coalesce(event.body ->> '$.total_epochs', '?') || ' epochs, '
+      || coalesce(event.body ->> '$.total_steps', '?') || ' steps, '
+      || coalesce(event.body ->> '$.parameters', '?') || ' parameters'
+    WHEN 'checkpoint' THEN 'checkpoint at step ' || coalesce(event.body ->> '$.step', '?')
+    WHEN 'notice' THEN event.body ->> '$.message'
+    WHEN 'early_stop' THEN 'stopped early at epoch ' || coalesce(event.body ->> '$.epoch', '?')
+      || ', best epoch ' || coalesce(event.body ->> '$.best_epoch', '?')
+    WHEN 'cancel_requested' THEN 'cancel asked for by ' || coalesce(event.body ->> '$.by', 'unknown')
+    WHEN 'ended' THEN coalesce(event.body ->> '$.status', 'ended')
+      || coalesce(': ' || (event.body ->> '$.error_message'), '')
+    WHEN 'lost' THEN 'process gone; noticed by ' || coalesce(event.body ->> '$.by', 'unknown')
+    ELSE event.kind
+  END AS what,
+  event.body ->> '$.hint' AS hint,
+  event.journal AS journal,
+  event.line_offset AS line_offset
+FROM run_events AS event

@@ -1,0 +1,18 @@
+-- One row per workspace: its runs by state, and what they cost and wasted so far (sums over known values).
+-- grain: workspace_id
+SELECT
+  run.workspace_id AS workspace_id,
+  count(*) AS runs,
+  count(*) FILTER (WHERE run.status = 'running') AS running_runs,
+  count(*) FILTER (WHERE run.status = 'queued') AS queued_runs,
+  count(*) FILTER (WHERE run.status = 'completed') AS completed_runs,
+  count(*) FILTER (WHERE run.status = 'failed') AS failed_runs,
+  count(*) FILTER (WHERE run.status = 'cancelled') AS cancelled_runs,
+  sum(session.gpu_hours) AS compute_hours,
+  sum(session.training_cost_usd) AS cost_usd,
+  sum(waste.wasted_compute_hours) AS wasted_compute_hours,
+  sum(waste.wasted_cost_usd) AS wasted_cost_usd
+FROM runs AS run
+LEFT JOIN training_sessions AS session ON session.id = run.id
+LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id
+GROUP BY run.workspace_id

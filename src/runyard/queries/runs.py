@@ -1,0 +1,75 @@
+"""Runs: the list, the totals, one run's report and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from runyard.queries.query import Query
+
+
+def listing(*, limit: int = 200) -> Query:
+    """List the newest runs first: one row per run with progress, cost and waste."""
+    return Query("SELECT *\nFROM run_overview\nORDER BY queued_at DESC, id DESC\nLIMIT ?", (limit,))
+
+
+def totals() -> Query:
+    """Return one row: runs by state, compute hours and dollars spent and wasted, over all workspaces."""
+    return Query(
+        "SELECT\n"
+        "  coalesce(sum(runs), 0)::BIGINT AS runs,\n"
+        "  coalesce(sum(running_runs), 0)::BIGINT AS running_runs,\n"
+        "  coalesce(sum(queued_runs), 0)::BIGINT AS queued_runs,\n"
+        "  coalesce(sum(completed_runs), 0)::BIGINT AS completed_runs,\n"
+        "  coalesce(sum(failed_runs), 0)::BIGINT AS failed_runs,\n"
+        "  coalesce(sum(cancelled_runs), 0)::BIGINT AS cancelled_runs,\n"
+        "  sum(compute_hours) AS compute_hours,\n"
+        "  sum(cost_usd)::DOUBLE AS cost_usd,\n"
+        "  sum(wasted_compute_hours) AS wasted_compute_hours,\n"
+        "  sum(wasted_cost_usd)::DOUBLE AS wasted_cost_usd\n"
+        "FROM workspace_totals"
+    )
+
+
+def loss_histories(run_ids: Sequence[UUID]) -> Query:
+    """Return the sparkline losses of the named runs."""
+    marks = ", ".join("?" for _ in run_ids)
+    return Query(f"SELECT *\nFROM run_loss_history\nWHERE session_id IN ({marks})", tuple(run_ids))
+
+
+def names(*, limit: int = 200) -> Query:
+    """List id, name and status of the newest runs, running ones first: what a picker offers."""
+    return Query(
+        "SELECT id, name, status, queued_at\n"
+        "FROM runs\n"
+        "ORDER BY status = 'running' DESC, status = 'queued' DESC, queued_at DESC, id DESC\n"
+        "LIMIT ?",
+        (limit,),
+    )
+
+
+def report(run_id: UUID) -> Query:
+    """Return the one row of a run's report; no row when there is no such run."""
+    return Query("SELECT *\nFROM run_report\nWHERE id = ?", (run_id,))
+
+
+def timeline(run_id: UUID) -> Query:
+    """Return what happened to a run, oldest first."""
+    return Query(
+        "SELECT logged_at, kind, attempt, what, hint\n"
+        "FROM run_timeline\n"
+        "WHERE run_id = ?\n"
+        "ORDER BY logged_at, journal, line_offset",
+        (run_id,),
+    )
+
+
+def demo_runs() -> Query:
+    """Return how many runs the demo launched and how many of them are not ended yet."""
+    return Query(
+        "SELECT\n"
+        "  count(*) AS runs,\n"
+        "  count(*) FILTER (WHERE status IN ('queued', 'running')) AS open_runs\n"
+        "FROM runs\n"
+        "WHERE launched_by = 'demo'"
+    )
