@@ -31,7 +31,7 @@ $(STAMP):
 	  { echo "Runyard needs Python 3.11 or newer; '$(PYTHON)' is not. Name one: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@# torch first: any other package that wants "some torch" would bring the largest build there is
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[train,dev]'
 	@rm -f $(VENV)/.installed-*

@@ -1,4 +1,4 @@
-"""What all tests share: no network, no yard of the user's, one thread, and the demo's data and a browser if there are any."""
+"""What all tests share: no network, no yard of the user's, one thread, the demo's data, a browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ runpy.run_path(str(GUARD / "sitecustomize.py"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--short", action="store_true", help="a quick round of the benchmarks and the long tests")
+    parser.addoption(
+        "--short", action="store_true", help="a quick round of the benchmarks and the long tests"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +40,16 @@ def short(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def demo_cache() -> Path:
-    """The folder with the demo's model and data (`make assets`); skips where they are not, but never in CI."""
+    """The folder with the demo's model and data (`make assets`); skips without them, but never in CI."""
     from runyard.demodata.fetch import is_there
     from runyard.demodata.packages import PACKAGES, cache_folder
 
     cache = cache_folder()
     missing = [package.name for package in PACKAGES if not is_there(cache, package)]
     if missing:
-        _skip_but_not_in_ci(f"the demo's packages are not in the cache: {', '.join(missing)}; `make assets` brings them")
+        _skip_but_not_in_ci(
+            f"the demo's packages are not in the cache: {', '.join(missing)}; `make assets` brings them"
+        )
     return cache
 
 

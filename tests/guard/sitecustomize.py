@@ -1,7 +1,7 @@
 """Cuts a test's processes off from every host but this one.
 
-tests/conftest.py installs it in pytest and puts this folder on PYTHONPATH, so that runners and servers which the
-tests start have it too.
+tests/conftest.py installs it in pytest and puts this folder on PYTHONPATH, so that runners and servers
+which the tests start have it too.
 """
 
 from __future__ import annotations

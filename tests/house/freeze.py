@@ -8,7 +8,7 @@ HEADER = """\
 # Every package that Runyard, its training wing and its tests need, at the versions they were tried with.
 # Written by `make constraints`. torch is installed first, by itself; see the Makefile for the reason.
 """
-LEFT_OUT = {"runyard", "pip", "setuptools", "wheel"}
+LEFT_OUT = {"runyard", "pip", "wheel"}
 
 
 def pins() -> list[str]:
