@@ -1,0 +1,252 @@
+"""The border: other people's names for our keys and values, and what comes with later versions.
+
+Everything behind this module knows canonical names only. A key that names something this version does not do
+is a mistake with a clear word, unless it is switched off.
+"""
+
+from typing import Any
+
+from runyard.config import dataset, models, training
+from runyard.config.problems import did_you_mean
+from runyard.core.errors import Problem
+
+_TOP = ("name", "agent", "workspace", "training_type", "method", "seed", "tags")
+_SECTIONS: dict[str, tuple[str, ...]] = {
+    "model": (
+        "model_type",
+        "base_model",
+        "lora",
+        *models.Cnn1d.model_fields,
+        *models.TfidfLogreg.model_fields,
+    ),
+    "training_data": tuple(dataset.TrainingData.model_fields),
+    "hyperparameters": tuple(training.Hyperparameters.model_fields),
+    "optimization": tuple(training.Optimization.model_fields),
+    "evaluation": tuple(training.Evaluation.model_fields),
+    "deployment": tuple(training.Deployment.model_fields),
+    "monitoring": tuple(training.Monitoring.model_fields),
+    "resources": tuple(training.Resources.model_fields),
+}
+_STOPPING = "optimization.early_stopping"
+
+# A key that stands in the block `training`, at the top or in a neighbouring section, and where it belongs.
+MOVES: dict[str, str] = {
+    **{name: f"hyperparameters.{name}" for name in training.Hyperparameters.model_fields},
+    **{name: f"optimization.{name}" for name in training.Optimization.model_fields},
+    **{name: name for name in ("seed", "method", "training_type", "agent", "tags")},
+    "lr": "hyperparameters.learning_rate",
+    "max_epochs": "hyperparameters.epochs",
+    "num_epochs": "hyperparameters.epochs",
+    "gradient_accumulation_steps": "hyperparameters.gradient_accumulation",
+    "dropout_rate": "hyperparameters.dropout",
+    "optimizer_config": "optimization.optimizer",
+    "lr_schedule": "optimization.schedule",
+    "scheduler": "optimization.schedule",
+    "scheduler_type": "optimization.schedule",
+    "lr_schedule_config": "optimization.schedule",
+    "scheduler_params": "optimization.schedule",
+    "loss_config": "optimization.loss",
+    "class_weights": "optimization.loss.class_weights",
+    "early_stopping_patience": f"{_STOPPING}.patience",
+    "early_stopping_monitor": f"{_STOPPING}.monitor",
+    "checkpoint_monitor": f"{_STOPPING}.monitor",
+    "model_checkpoint": "evaluation.save_best_model",
+    "metrics": "evaluation.metrics",
+    "threads": "resources.threads",
+    "device": "resources.device",
+}
+# Keys that have another name inside one part.
+INSIDE: dict[str, dict[str, str]] = {
+    "model": {
+        "model_base": "model.base_model",
+        "model_id": "model.base_model",
+        "dropout": "hyperparameters.dropout",
+        "name": "name",
+    },
+    "training_data": {"dataset_id": "training_data.source"},
+    "optimization.optimizer": {
+        "type": "optimization.optimizer.kind",
+        "name": "optimization.optimizer.kind",
+        "beta_1": "optimization.optimizer.beta1",
+        "beta_2": "optimization.optimizer.beta2",
+        "eps": "optimization.optimizer.epsilon",
+        "alpha": "optimization.optimizer.rho",
+        "weight_decay": "hyperparameters.weight_decay",
+        "learning_rate": "hyperparameters.learning_rate",
+        "lr": "hyperparameters.learning_rate",
+    },
+    "optimization.schedule": {
+        "type": "optimization.schedule.kind",
+        "name": "optimization.schedule.kind",
+        "eta_min": "optimization.schedule.min_lr",
+        "T_max": "optimization.schedule.total_steps",
+        "warmup_steps": "hyperparameters.warmup_steps",
+    },
+    "optimization.loss": {"type": "optimization.loss.kind", "name": "optimization.loss.kind"},
+    _STOPPING: {"metric": f"{_STOPPING}.monitor", "min_delta": f"{_STOPPING}.threshold"},
+}
+# Words for a value, by where the value stands.
+VALUES: dict[str, dict[str, str]] = {
+    "model.model_type": {"cnn": "cnn1d", "transformer": "text_encoder"},
+    "optimization.loss.kind": {
+        "categorical_crossentropy": "cross_entropy",
+        "sparse_categorical_crossentropy": "cross_entropy",
+        "crossentropy": "cross_entropy",
+        "weighted_cross_entropy": "cross_entropy",
+        "weighted_categorical_crossentropy": "cross_entropy",
+    },
+    "optimization.schedule.kind": {"warmup": "exponential", "constant_with_warmup": "constant"},
+    f"{_STOPPING}.monitor": {"validation_loss": "val_loss", "f1": "f1_macro", "f1_score": "f1_macro"},
+    "evaluation.metrics": {"f1": "f1_macro", "f1_score": "f1_macro"},
+}
+_WEIGHTED = {"weighted_cross_entropy", "weighted_categorical_crossentropy"}
+_CHOICES = {
+    "optimization.optimizer": "adamw",
+    "optimization.schedule": "cosine",
+    "optimization.loss": "cross_entropy",
+}
+_LATER = """
+    distributed strategy devices world_size
+    tensorboard tensorboard_logging wandb_logging track_weights track_activations
+    gradient_histogram_frequency weight_histogram_frequency loss_curve_smoothing
+    reduce_lr_on_plateau reduce_lr_monitor reduce_lr_factor reduce_lr_patience
+    auto_deploy deployment_target health_check_enabled health_check_timeout auto_rollback deployment_tags
+    initial_lr ema gradient_checkpointing sweep search_space preset_name
+"""
+LATER = frozenset(_LATER.split())
+_TASKS = ("classification", "text_classification", "series_classification", "time_series_classification")
+
+
+def to_canonical_names(values: dict[Any, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the mapping under canonical names, and the mistakes that can be seen on the way."""
+    border = _Border()
+    for key, value in values.items():
+        border.top(str(key), value)
+    return border.finish(), border.problems
+
+
+class _Border:
+    """Collects values at their canonical places."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.problems: list[Problem] = []
+        self._origin: dict[str, str] = {}
+        self._balanced = False
+
+    def top(self, key: str, value: Any) -> None:
+        if key == "training" or key == "callbacks":
+            self._loose_block(key, value)
+        elif key in _SECTIONS:
+            if isinstance(value, dict):
+                for inner, given in value.items():
+                    self._in_section(key, str(inner), given)
+            elif value is not None:
+                self._put(key, value, key)
+        elif key in MOVES and key not in _TOP:
+            self._place(MOVES[key], value, key)
+        elif not self._is_later(key, value, key):
+            self._put(key, value, key)
+
+    def _loose_block(self, block: str, value: Any) -> None:
+        if isinstance(value, list):
+            value = {str(name): True for name in value}
+        if not isinstance(value, dict):
+            self.problems.append(Problem(block, "must be a block of keys"))
+            return
+        for key, given in value.items():
+            where = f"{block}.{key}"
+            if key in MOVES:
+                self._place(MOVES[key], given, where)
+            elif key == "callbacks":
+                self._loose_block("callbacks", given)
+            elif not self._is_later(str(key), given, where):
+                known = tuple(sorted(MOVES))
+                self.problems.append(Problem(where, f"there is no such key{did_you_mean(key, known)}", known))
+
+    def _in_section(self, section: str, key: str, value: Any) -> None:
+        where = f"{section}.{key}"
+        if section == "model" and key == "task":
+            if value not in _TASKS:
+                self.problems.append(Problem(where, f"{value!r} is not in this version", _TASKS))
+        elif section == "training_data" and key == "split" and isinstance(value, list):
+            self._split(value, where)
+        elif key in INSIDE.get(section, {}):
+            self._place(INSIDE[section][key], value, where)
+        elif key in _SECTIONS[section]:
+            self._place(where, value, where)
+        elif key in MOVES and section in ("hyperparameters", "optimization", "evaluation", "monitoring"):
+            self._place(MOVES[key], value, where)
+        elif not self._is_later(key, value, where):
+            self._put(where, value, where)
+
+    def _place(self, path: str, value: Any, origin: str) -> None:
+        """Put a value where it belongs; a part may be a bare name, a switch or a block."""
+        if path == "deployment.auto_deploy" and self._is_later("auto_deploy", value, origin):
+            return
+        if path in _CHOICES and isinstance(value, str):
+            path = f"{path}.kind"
+        elif path == _STOPPING and isinstance(value, bool):
+            path = f"{path}.enabled"
+        elif (path in _CHOICES or path == _STOPPING) and isinstance(value, dict):
+            for key, given in value.items():
+                where = f"{origin}.{key}"
+                if not self._is_later(str(key), given, where):
+                    self._place(INSIDE.get(path, {}).get(key, f"{path}.{key}"), given, where)
+            return
+        if path == "optimization.loss.kind" and value in _WEIGHTED:
+            self._balanced = True
+        words = VALUES.get(path, {})
+        if isinstance(value, list | tuple):
+            value = [words.get(v, v) if isinstance(v, str) else v for v in value]
+        elif isinstance(value, str):
+            value = words.get(value, value)
+        self._put(path, value, origin)
+
+    def _put(self, path: str, value: Any, origin: str) -> None:
+        *sections, leaf = path.split(".")
+        block = self.values
+        for section in sections:
+            inner = block.setdefault(section, {})
+            if not isinstance(inner, dict):
+                return
+            block = inner
+        if leaf in block and block[leaf] != value:
+            self.problems.append(
+                Problem(origin, f"says the same as {self._origin[path]}, with another value")
+            )
+        block[leaf] = value
+        self._origin[path] = origin
+
+    def _split(self, shares: list[Any], where: str) -> None:
+        numbers = [s for s in shares if isinstance(s, int | float) and not isinstance(s, bool) and s >= 0]
+        if len(numbers) != len(shares) or len(shares) not in (2, 3) or not sum(numbers[:2]) > 0:
+            self.problems.append(
+                Problem(where, "must be the shares of train and validation, for example [0.8, 0.2]")
+            )
+        elif len(shares) == 3 and shares[2]:
+            self.problems.append(
+                Problem(where, "a share for testing is not in this version; give train and validation")
+            )
+        else:
+            self._put("training_data.validation_split", numbers[1] / sum(numbers[:2]), where)
+
+    def _is_later(self, key: str, value: Any, where: str) -> bool:
+        if key not in LATER:
+            return False
+        if value not in (False, None, 0, "", "none", [], {}):
+            self.problems.append(Problem(where, "is not in this version"))
+        return True
+
+    def finish(self) -> dict[str, Any]:
+        optimization = self.values.get("optimization")
+        for path, usual in _CHOICES.items():
+            part = optimization.get(path.split(".")[1]) if isinstance(optimization, dict) else None
+            if isinstance(part, dict):
+                part.setdefault("kind", usual)
+                if self._balanced and path == "optimization.loss":
+                    part.setdefault("class_weights", "balanced")
+        model = self.values.get("model")
+        if isinstance(model, dict) and "model_type" not in model and model.get("base_model"):
+            model["model_type"] = "text_encoder"
+        return self.values

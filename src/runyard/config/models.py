@@ -1,0 +1,141 @@
+"""The models that a run can train. Each is built once, in `train/`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runyard.config.part import ADVANCED, BASIC, Part, Real, Whole
+
+Width = Annotated[Whole, Field(ge=1, le=4096)]
+BaseModelName = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class Lora(Part):
+    """Low-rank adapters beside the frozen weights of an encoder."""
+
+    rank: Whole = Field(
+        default=8, ge=1, le=256, title="Rank", description="Rank of the adapters.", json_schema_extra=BASIC
+    )
+    alpha: Real = Field(
+        default=16.0,
+        gt=0,
+        le=1024,
+        title="Alpha",
+        description="Adapters are scaled by alpha / rank.",
+        json_schema_extra=ADVANCED,
+    )
+    dropout: Real = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        title="Adapter dropout",
+        description="Dropout before the adapters.",
+        json_schema_extra=ADVANCED,
+    )
+    targets: tuple[str, ...] = Field(
+        default=(),
+        title="Layers",
+        description="Names of the layers to adapt; empty for the usual ones of the architecture.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class TextEncoder(Part):
+    """A pretrained transformer encoder with mean pooling and a linear head."""
+
+    model_type: Literal["text_encoder"] = Field(
+        default="text_encoder", title="Model", description="Transformer encoder."
+    )
+    base_model: BaseModelName = Field(
+        default="all-MiniLM-L6-v2",
+        title="Base model",
+        description="Name of a model folder in the yard, or the path of one.",
+        json_schema_extra=BASIC,
+    )
+    lora: Lora = Field(
+        default_factory=Lora,
+        title="LoRA",
+        description="The adapters; used by method lora alone.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class Cnn1d(Part):
+    """Convolutions over time, mean pooling and a linear head: a small net for series."""
+
+    model_type: Literal["cnn1d"] = Field(
+        default="cnn1d", title="Model", description="1-D convolutional network."
+    )
+    channels: tuple[Width, ...] = Field(
+        default=(32, 64, 64),
+        min_length=1,
+        max_length=12,
+        title="Channels",
+        description="Filters of each convolution.",
+        json_schema_extra=BASIC,
+    )
+    kernel_size: Whole = Field(
+        default=5,
+        ge=1,
+        le=255,
+        title="Kernel size",
+        description="Time steps that a filter sees at once.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class TfidfLogreg(Part):
+    """TF-IDF of words and pairs of words with logistic regression: the baseline without a network."""
+
+    model_type: Literal["tfidf_logreg"] = Field(
+        default="tfidf_logreg", title="Model", description="TF-IDF baseline."
+    )
+    max_features: Whole = Field(
+        default=20_000,
+        ge=10,
+        le=1_000_000,
+        title="Vocabulary",
+        description="Largest number of terms.",
+        json_schema_extra=ADVANCED,
+    )
+    ngram_max: Whole = Field(
+        default=2,
+        ge=1,
+        le=3,
+        title="Longest term",
+        description="Words in the longest term.",
+        json_schema_extra=ADVANCED,
+    )
+    inverse_regularization: Real = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        title="C",
+        description="Inverse strength of the regularisation.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class EncoderLogreg(Part):
+    """Mean-pooled features of a frozen encoder with logistic regression: the baseline without training it."""
+
+    model_type: Literal["encoder_logreg"] = Field(
+        default="encoder_logreg", title="Model", description="Frozen encoder baseline."
+    )
+    base_model: BaseModelName = Field(
+        default="all-MiniLM-L6-v2",
+        title="Base model",
+        description="Name of a model folder in the yard, or the path of one.",
+        json_schema_extra=BASIC,
+    )
+    inverse_regularization: Real = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        title="C",
+        description="Inverse strength of the regularisation.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+Model = Annotated[TextEncoder | Cnn1d | TfidfLogreg | EncoderLogreg, Field(discriminator="model_type")]

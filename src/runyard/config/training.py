@@ -1,0 +1,267 @@
+"""How a run trains: hyperparameters, optimisation, evaluation, monitoring, deployment and resources."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from runyard.config.losses import CrossEntropy, Loss
+from runyard.config.optimizers import AdamW, Optimizer
+from runyard.config.part import ADVANCED, BASIC, Part, Real, Whole, with_default
+from runyard.config.schedules import Cosine, Schedule
+
+Score = Literal["accuracy", "f1_macro"]
+
+
+class Hyperparameters(Part):
+    """The numbers that a search would turn."""
+
+    learning_rate: Real = Field(
+        default=1e-3,
+        gt=0,
+        le=10,
+        title="Learning rate",
+        description="Rate after the warm-up.",
+        json_schema_extra={**BASIC, "scale": "log"},
+    )
+    batch_size: Whole = Field(
+        default=16,
+        ge=1,
+        le=65_536,
+        title="Batch size",
+        description="Examples in one forward pass.",
+        json_schema_extra=BASIC,
+    )
+    epochs: Whole = Field(
+        default=3,
+        ge=1,
+        le=100_000,
+        title="Epochs",
+        description="Passes over the training data.",
+        json_schema_extra=BASIC,
+    )
+    warmup_steps: Whole = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        title="Warm-up steps",
+        description="Steps on which the rate rises from zero.",
+        json_schema_extra=ADVANCED,
+    )
+    gradient_accumulation: Whole = Field(
+        default=1,
+        ge=1,
+        le=4096,
+        title="Gradient accumulation",
+        description="Batches whose gradients are summed up for one step.",
+        json_schema_extra=ADVANCED,
+    )
+    weight_decay: Real = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        title="Weight decay",
+        description="Decay of matrices; vectors and biases are spared.",
+        json_schema_extra=ADVANCED,
+    )
+    max_length: Whole = Field(
+        default=128,
+        ge=4,
+        le=8192,
+        title="Longest text",
+        description="Tokens after which a text is cut.",
+        json_schema_extra=ADVANCED,
+    )
+    dropout: Real = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        title="Dropout",
+        description="Dropout between convolutions, or before the head of an encoder.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class EarlyStopping(Part):
+    """When to stop before the last epoch, and what counts as the best one."""
+
+    enabled: bool = Field(
+        default=True,
+        title="Early stopping",
+        description="Stop when the monitored value stops getting better.",
+        json_schema_extra=BASIC,
+    )
+    monitor: Literal["val_loss", "accuracy", "f1_macro"] = Field(
+        default="val_loss",
+        title="Monitor",
+        description="The value that says which epoch is the best.",
+        json_schema_extra=BASIC,
+    )
+    mode: Literal["min", "max"] = Field(
+        default="min",
+        title="Mode",
+        description="Whether a smaller or a larger value is better; follows the monitor.",
+        json_schema_extra=ADVANCED,
+    )
+    patience: Whole = Field(
+        default=10,
+        ge=1,
+        le=100_000,
+        title="Patience",
+        description="Epochs without a gain before the run stops.",
+        json_schema_extra=BASIC,
+    )
+    threshold: Real = Field(
+        default=1e-4,
+        ge=0,
+        le=1e6,
+        title="Threshold",
+        description="A smaller gain than this does not count.",
+        json_schema_extra=ADVANCED,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_follows_monitor(cls, values: Any) -> Any:
+        monitor = values.get("monitor") if isinstance(values, dict) else None
+        return with_default(values, "mode", "max" if monitor in ("accuracy", "f1_macro") else "min")
+
+
+class Optimization(Part):
+    """How the weights move."""
+
+    optimizer: Optimizer = Field(
+        default_factory=AdamW,
+        title="Optimizer",
+        description="The rule of the update.",
+        json_schema_extra=BASIC,
+    )
+    schedule: Schedule = Field(
+        default_factory=Cosine,
+        title="Schedule",
+        description="The learning rate over the run.",
+        json_schema_extra=BASIC,
+    )
+    loss: Loss = Field(
+        default_factory=CrossEntropy,
+        title="Loss",
+        description="What is made small.",
+        json_schema_extra=ADVANCED,
+    )
+    gradient_clipping: Real | None = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        title="Gradient clipping",
+        description="Largest norm of the gradients; empty for no limit.",
+        json_schema_extra=ADVANCED,
+    )
+    mixed_precision: bool = Field(
+        default=False,
+        title="Mixed precision",
+        description="Compute in bfloat16 where the device can, else in float32.",
+        json_schema_extra=ADVANCED,
+    )
+    early_stopping: EarlyStopping = Field(
+        default_factory=EarlyStopping,
+        title="Early stopping",
+        description="When to stop.",
+        json_schema_extra=BASIC,
+    )
+    checkpoint_frequency: Whole = Field(
+        default=100,
+        ge=0,
+        le=10_000_000,
+        title="Checkpoint every",
+        description="Steps between checkpoints inside an epoch; 0 for the ends of epochs alone.",
+        json_schema_extra=ADVANCED,
+    )
+    keep_checkpoints: Whole = Field(
+        default=2,
+        ge=1,
+        le=1000,
+        title="Keep checkpoints",
+        description="Newest checkpoints that are kept beside the best one.",
+        json_schema_extra=ADVANCED,
+    )
+    validation_frequency: Whole = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        title="Validate every",
+        description="Steps between validations inside an epoch; 0 for the ends of epochs alone.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class Evaluation(Part):
+    """What is measured on the validation data."""
+
+    metrics: tuple[Score, ...] = Field(
+        default=("accuracy", "f1_macro"),
+        title="Metrics",
+        description="Scores of each epoch, shares from 0 to 1.",
+        json_schema_extra=ADVANCED,
+    )
+    save_best_model: bool = Field(
+        default=True,
+        title="Keep the best",
+        description="Save the weights of the best epoch, not those of the last one.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class Monitoring(Part):
+    """What is written to the journal while the run trains."""
+
+    track_gradients: bool = Field(
+        default=True,
+        title="Gradient norm",
+        description="Write the norm of the gradients at each step.",
+        json_schema_extra=ADVANCED,
+    )
+    log_every_steps: Whole = Field(
+        default=1,
+        ge=1,
+        le=100_000,
+        title="Log every",
+        description="Steps between two points of the step curves.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class Deployment(Part):
+    """What happens to the model afterwards: in this version it stays in the folder of the run."""
+
+    auto_deploy: Literal[False] = Field(
+        default=False,
+        title="Deploy",
+        description="Deployment comes with a later version.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class Resources(Part):
+    """What the run may use of this machine."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        title="Device",
+        description="Where to compute; auto takes a GPU if there is one.",
+        json_schema_extra=ADVANCED,
+    )
+    threads: Whole = Field(
+        default=1,
+        ge=1,
+        le=256,
+        title="Threads",
+        description="CPU threads; one a run and several runs is the fastest mix.",
+        json_schema_extra=ADVANCED,
+    )
+    memory_limit_gb: Real | None = Field(
+        default=None,
+        gt=0,
+        le=4096,
+        title="Memory limit",
+        description="Gigabytes of memory on a CPU; empty for the server's limit.",
+        json_schema_extra=ADVANCED,
+    )
