@@ -1,0 +1,35 @@
+"""A chart as it stands on a page: its alt text, a note of thinning, and the table and the SQL behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+import streamlit as st
+
+from runyard.charts.spec import Spec
+from runyard.queries.query import Query
+
+
+def show_chart(spec: Spec, data: Mapping[str, pl.DataFrame], *, key: str, alt: str) -> None:
+    """Show a Vega-Lite spec with its named data; with an unchanged key only the data travels again."""
+    st.vega_lite_chart(None, {**spec, "datasets": dict(data)}, key=key, alt=alt)
+
+
+def show_behind(table: pl.DataFrame, query: Query, *, key: str, note: str = "", alt: str = "") -> None:
+    """Offer the table behind a chart and the statement that gives it; nothing is sent until it is opened."""
+    if note:
+        st.caption(note)
+    behind = st.expander("Table and SQL", icon=":material/table:", key=f"{key}-behind", on_change="rerun")
+    if behind.open:
+        with behind:
+            st.dataframe(
+                table, key=f"{key}-table", hide_index=True, height=280, alt=alt or "Table behind the chart"
+            )
+            show_sql(query)
+
+
+def show_sql(query: Query) -> None:
+    """Show the statement that a DuckDB shell on the published copy answers alike."""
+    st.caption("The same numbers in a shell: `duckdb -readonly` on the yard's `runyard.duckdb`, then")
+    st.code(query.shell, language="sql")
