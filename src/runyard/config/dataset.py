@@ -58,7 +58,7 @@ class TrainingData(Part):
     group_column: Column | None = Field(
         default=None,
         title="Group column",
-        description="Column or array of what belongs together (in NPZ files: group or subject).",
+        description="Column or array of what belongs together (NPZ: subject).",
         json_schema_extra=ADVANCED,
     )
     split_column: Column = Field(

@@ -39,7 +39,7 @@ class CrossEntropy(Part):
         Field(
             default=None,
             title="Class weights",
-            description="A weight for each class by its name, or `balanced` for the inverse of the frequencies.",
+            description="A weight for each class by name, or `balanced` for the inverse of the frequencies.",
             json_schema_extra=ADVANCED,
         )
     )

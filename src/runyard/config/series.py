@@ -1,0 +1,126 @@
+"""Series with labels from NPZ files. Nothing pickled is read: ragged series are `values` and `lengths`."""
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runyard.config.dataset import TrainingData
+from runyard.config.sources import Source
+from runyard.core.errors import Invalid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SHAPES = "X (n, time, channels) or values (total time, channels) with lengths (n); y (n)"
+_GROUPS = ("group", "groups", "subject")
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """Series of shape (time, channels), float32, with their class names and, if there are any, groups."""
+
+    series: "list[NDArray[np.float32]]"
+    labels: list[str]
+    groups: list[str] | None
+
+
+def read_series(source: Source, data: TrainingData) -> SeriesSet:
+    """Read all series.
+
+    Raises:
+        Invalid: the file is no NPZ file, arrays are missing or do not fit, or values are not finite.
+    """
+    import numpy as np
+
+    if source.path is None:
+        return _digits()
+    if source.format != "npz":
+        raise Invalid(
+            f"{source.path} is a table, not series.", hint="cnn1d reads NPZ files; texts need a text model."
+        )
+    try:
+        with np.load(source.path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        pickled = "allow_pickle" in str(error)
+        hint = (
+            "Pickled arrays are not read: store values and lengths."
+            if pickled
+            else "Write it with numpy.savez."
+        )
+        raise Invalid(f"{source.path} is not an NPZ file of plain arrays: {error}", hint=hint) from error
+    return _series_of(arrays, str(source.path), data)
+
+
+def _series_of(arrays: "Mapping[str, NDArray[Any]]", name: str, data: TrainingData) -> SeriesSet:
+    import numpy as np
+
+    labels = next((arrays[key] for key in (data.label_column, "y") if key in arrays), None)
+    if labels is None or not ("X" in arrays or {"values", "lengths"} <= set(arrays)):
+        raise Invalid(f"{name} holds {', '.join(sorted(arrays)) or 'nothing'}.", hint=f"Expected: {_SHAPES}.")
+    series = _pieces(arrays, name)
+    group_key = next((key for key in (data.group_column, *_GROUPS) if key in arrays), None)
+    if data.split_by == "group" and (group_key is None or data.group_column not in (None, group_key)):
+        wanted = data.group_column or "group"
+        raise Invalid(
+            f"{name} has no array {wanted!r} to split by group.", hint=f"It has: {', '.join(sorted(arrays))}."
+        )
+    groups = arrays[group_key] if group_key else None
+    for key, array in (("y", labels), (group_key, groups)):
+        if array is not None and array.shape != (len(series),):
+            raise Invalid(
+                f"{name}: {key} has the shape {array.shape}, expected ({len(series)},).", hint=_SHAPES
+            )
+    for index, piece in enumerate(series):
+        if not np.isfinite(piece).all():
+            step = int(np.argwhere(~np.isfinite(piece))[0][0])
+            raise Invalid(
+                f"{name}: series {index} holds NaN or infinity at time step {step}.",
+                hint="Fill or drop the gaps before training.",
+            )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        where = int(np.flatnonzero(~np.isfinite(labels))[0])
+        raise Invalid(f"{name}: the label of series {where} is NaN.", hint="Every series needs a class.")
+    return SeriesSet(series, _names(labels), None if groups is None else _names(groups))
+
+
+def _pieces(arrays: "Mapping[str, NDArray[Any]]", name: str) -> "list[NDArray[np.float32]]":
+    import numpy as np
+
+    values = arrays["X"] if "X" in arrays else arrays["values"]
+    dimensions = 3 if "X" in arrays else 2
+    if values.ndim == dimensions - 1:
+        values = values[..., None]
+    if values.ndim != dimensions or values.dtype.kind not in "fiu" or 0 in values.shape:
+        raise Invalid(
+            f"{name}: the values have the shape {values.shape} and type {values.dtype}.", hint=_SHAPES
+        )
+    if "X" in arrays:
+        return list(values.astype(np.float32))
+    lengths = arrays["lengths"]
+    if (
+        lengths.dtype.kind not in "iu"
+        or lengths.ndim != 1
+        or (lengths < 1).any()
+        or lengths.sum() != len(values)
+    ):
+        raise Invalid(
+            f"{name}: lengths do not add up to the {len(values)} time steps of values.", hint=_SHAPES
+        )
+    return np.split(values.astype(np.float32), np.cumsum(lengths)[:-1])
+
+
+def _names(array: "NDArray[Any]") -> list[str]:
+    if array.dtype.kind == "f" and (array == array.astype(int)).all():
+        array = array.astype(int)
+    return [str(value) for value in array.tolist()]
+
+
+def _digits() -> SeriesSet:
+    """The handwritten digits of scikit-learn, read row by row: 1,797 series of 8 steps and 8 channels."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return SeriesSet(list(digits.images.astype("float32")), _names(digits.target), None)
