@@ -24,7 +24,10 @@ _CPU_SECONDS = 120
 
 
 def watch(sources: Sequence[Path], target: Path) -> None:
-    """Write the watch series: 140 recordings of 6 channels, 7 exercises, 10 subjects."""
+    """Write the watch series, 140 recordings of 6 channels, as one npz without pickles.
+
+    They lie end to end in `values` (time steps, 6); `lengths`, `y`, `label`, `subject` have one entry each.
+    """
     with sources[0].open("rb") as file:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
@@ -32,14 +35,23 @@ def watch(sources: Sequence[Path], target: Path) -> None:
         np.lib.format.read_array_header_1_0(file)
         raw: dict[str, Any] = safe_pickle.loads(file.read(), safe_pickle.ARRAYS).item()
     series = [np.asarray(item, dtype=np.float32) for item in raw["X"]]
-    save_series(
-        target,
-        series,
-        y=np.asarray(raw["y"], dtype=np.int64),
-        subject=np.asarray(raw["subject"], dtype=np.int64),
-        labels=[str(name) for name in raw["y_labels"]],
-        channels=[str(name) for name in raw["X_labels"]],
-    )
+    names = np.asarray(raw["y_labels"], dtype=str)
+    y = np.asarray(raw["y"], dtype=np.int64)
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez_compressed(
+                file,
+                values=np.concatenate(series),
+                lengths=np.asarray([len(item) for item in series], dtype=np.int64),
+                y=y,
+                label=names[y],
+                subject=np.asarray(raw["subject"], dtype=np.int64),
+                label_names=names,
+                channel_names=np.asarray(raw["X_labels"], dtype=str),
+            )
+
+    _whole(target, write)
 
 
 def reviews(sources: Sequence[Path], target: Path) -> None:
@@ -52,32 +64,6 @@ def reviews(sources: Sequence[Path], target: Path) -> None:
         table["label"] += [str(item) for item in found["score"]]
         table["split"] += [split] * len(found["score"])
     write_parquet(target, table)
-
-
-def save_series(
-    target: Path,
-    series: Sequence[Any],
-    *,
-    y: Any,
-    subject: Any,
-    labels: Sequence[str],
-    channels: Sequence[str],
-) -> None:
-    """Write series of unequal length as one npz without pickles: they lie end to end in `values`."""
-
-    def write(path: Path) -> None:
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file,
-                values=np.concatenate(list(series)).astype(np.float32),
-                lengths=np.asarray([len(item) for item in series], dtype=np.int64),
-                y=y,
-                subject=subject,
-                label_names=np.asarray(labels, dtype=str),
-                channel_names=np.asarray(channels, dtype=str),
-            )
-
-    _whole(target, write)
 
 
 def write_parquet(target: Path, table: Mapping[str, Sequence[str]]) -> None:

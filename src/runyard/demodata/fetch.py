@@ -36,7 +36,7 @@ class Outcome:
 
 
 def fetch(cache: Path, *, say: Callable[[str], None]) -> list[Outcome]:
-    """Bring every missing package into `cache`; where one cannot be had, stand-ins are made."""
+    """Bring every missing package into `cache`; where one cannot be had, a stand-in is made."""
     cache.mkdir(parents=True, exist_ok=True)
     outcomes = []
     for package in packages.PACKAGES:
@@ -50,7 +50,7 @@ def fetch(cache: Path, *, say: Callable[[str], None]) -> list[Outcome]:
                 say(f"{package.name} {package.version}: {problem}")
         outcomes.append(Outcome(package, problem))
     if any(outcome.problem for outcome in outcomes):
-        make_stand_ins(cache)
+        make_stand_in(cache)
     return outcomes
 
 
@@ -59,9 +59,9 @@ def is_there(cache: Path, package: Package) -> bool:
     return (cache / package.stamp).is_file() and (cache / package.produces).exists()
 
 
-def make_stand_ins(cache: Path) -> None:
-    """Make the missing stand-ins, in a child: scikit-learn is heavy and belongs into no server."""
-    if not all((cache / name).is_file() for name in packages.STAND_INS):
+def make_stand_in(cache: Path) -> None:
+    """Make the stand-in texts if missing, in a child: scikit-learn is heavy and belongs into no server."""
+    if not (cache / packages.STAND_IN).is_file():
         _child([sys.executable, "-m", "runyard.demodata.standin", str(cache)], seconds=_CONVERT_SECONDS)
 
 

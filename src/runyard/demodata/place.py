@@ -19,7 +19,6 @@ class Assets:
     watch: bool
     reviews: bool
     model: bool
-    digits: bool
     descriptions: bool
     note: str
 
@@ -30,7 +29,7 @@ def place(cache: Path, yard: Yard) -> Assets:
     Raises:
         OSError: the yard is not writable or the disk is full.
     """
-    names = [package.produces for package in packages.PACKAGES] + list(packages.STAND_INS)
+    names = [*(package.produces for package in packages.PACKAGES), packages.STAND_IN]
     for name in names:
         source, target = cache / name, yard.home / name
         if source.exists() and not target.exists():
@@ -58,7 +57,6 @@ def look(yard: Yard) -> Assets:
         watch=watch,
         reviews=reviews,
         model=model,
-        digits=(yard.datasets / packages.DIGITS).is_file(),
         descriptions=(yard.datasets / packages.DESCRIPTIONS).is_file(),
         note=note,
     )

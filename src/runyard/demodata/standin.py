@@ -1,7 +1,6 @@
-"""Stand-ins made of scikit-learn's own data sets, for a machine where the demo's packages cannot be had.
+"""Texts for a machine where the demo's packages cannot be had: scikit-learn brings pictures, but no texts.
 
-`digits.npz`: each 8×8 picture read row by row as a series of 8 steps with 8 channels, 10 classes.
-`sklearn-descriptions.parquet`: sentences of scikit-learn's data set descriptions; the label is the data set.
+A row is a sentence of a data set's description in scikit-learn; the label is the data set.
 """
 
 from __future__ import annotations
@@ -11,25 +10,10 @@ import sys
 from pathlib import Path
 
 from runyard.demodata import packages
-from runyard.demodata.convert import save_series, write_parquet
+from runyard.demodata.convert import write_parquet
 
 _DESCRIBED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 _FEWEST_WORDS = 4
-
-
-def digits(target: Path) -> None:
-    """Write the digits as series; they have no subject, so each is its own."""
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
-    save_series(
-        target,
-        [picture / 16.0 for picture in found.images],
-        y=found.target.astype("int64"),
-        subject=range(len(found.target)),
-        labels=[str(name) for name in found.target_names],
-        channels=[f"column_{number}" for number in range(8)],
-    )
 
 
 def descriptions(target: Path) -> None:
@@ -49,7 +33,6 @@ def descriptions(target: Path) -> None:
 
 
 def main(cache: Path) -> None:
-    digits(cache / "datasets" / packages.DIGITS)
     descriptions(cache / "datasets" / packages.DESCRIPTIONS)
 
 
