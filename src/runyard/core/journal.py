@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -102,7 +102,7 @@ class RunJournal:
         self.run_id = str(run_id)
         self.attempt = attempt
 
-    def emit(self, kind: str, **fields: Any) -> None:
+    def emit(self, kind: str, /, **fields: Any) -> None:
         """Append an event of a kind; fields that are None are left out."""
         event: dict[str, Any] = {"k": kind, "run": self.run_id, "attempt": self.attempt, "at": time_ns() // 1000}
         event.update((name, value) for name, value in fields.items() if value is not None)
@@ -122,16 +122,7 @@ class RunJournal:
             event["epoch"] = epoch
         self.journal.write(event)
 
-    def epoch(self, epoch: int, *, metrics: Mapping[str, float] | None = None, **columns: Any) -> None:
+    def epoch(self, epoch: int, /, *, metrics: Mapping[str, float] | None = None, **columns: Any) -> None:
         """Append a finished epoch (1-based); `columns` are those of `training_epochs`, `metrics` any others."""
         extra = [{"name": name, "value": value} for name, value in metrics.items()] if metrics else None
         self.emit("epoch", epoch=epoch, metrics=extra, **columns)
-
-
-def whole_lines(data: bytes) -> Iterable[tuple[int, bytes]]:
-    """Yield (offset, line) of the finished lines of a journal's bytes; a torn tail is left out."""
-    offset = 0
-    for line in data.splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            yield offset, line
-        offset += len(line)

@@ -1,0 +1,248 @@
+-- Makes the rows of the runs in the variable `touched` again from run_events and training_epochs. The result depends on
+-- the events alone, not on the order in which journals were read: that is what `rebuild` and the crash tests rely on.
+
+DELETE FROM run_attempts WHERE run_id IN getvariable('touched');
+
+INSERT INTO run_attempts BY NAME
+WITH ordered AS (
+  SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY logged_at, journal, line_offset) AS seq
+  FROM run_events
+  WHERE run_id IN getvariable('touched') AND attempt IS NOT NULL
+),
+facts AS (
+  SELECT
+    run_id,
+    attempt,
+    arg_max(CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind IN ('spawned', 'started')) AS pid,
+    arg_max(CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind IN ('spawned', 'started')) AS pid_created,
+    arg_max(body ->> 'host', seq) FILTER (WHERE kind IN ('spawned', 'started')) AS host,
+    min(logged_at) FILTER (WHERE kind IN ('spawned', 'started')) AS started_at,
+    arg_min(body, seq) FILTER (WHERE kind = 'ended') AS ended,
+    min(logged_at) FILTER (WHERE kind = 'ended') AS ended_at,
+    arg_min(body, seq) FILTER (WHERE kind = 'lost') AS lost,
+    count(*) FILTER (WHERE kind = 'cancel_requested') > 0 AS cancelling,
+    arg_max(body ->> 'changes', seq) FILTER (WHERE kind = 'queued') AS changes
+  FROM ordered
+  GROUP BY run_id, attempt
+)
+SELECT
+  run_id,
+  attempt,
+  pid,
+  pid_created,
+  host,
+  started_at,
+  CASE
+    WHEN ended IS NOT NULL THEN ended_at
+    WHEN lost IS NOT NULL THEN greatest(make_timestamp(CAST(lost ->> 'last_seen' AS BIGINT)), started_at)
+  END AS ended_at,
+  CASE
+    WHEN ended IS NOT NULL THEN ended ->> 'status'
+    WHEN lost IS NOT NULL AND cancelling THEN 'cancelled'
+    WHEN lost IS NOT NULL THEN 'failed'
+    WHEN started_at IS NOT NULL THEN 'running'
+    ELSE 'queued'
+  END AS status,
+  CASE
+    WHEN ended ->> 'error_kind' IS NOT NULL THEN ended ->> 'error_kind'
+    WHEN ended IS NULL AND lost IS NOT NULL AND NOT cancelling THEN 'lost'
+  END AS reason,
+  CAST(changes AS JSON) AS changes
+FROM facts;
+
+DELETE FROM runs WHERE id IN getvariable('touched');
+
+INSERT INTO runs BY NAME
+WITH ordered AS (
+  SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY logged_at, journal, line_offset) AS seq
+  FROM run_events
+  WHERE run_id IN getvariable('touched')
+),
+said AS (
+  SELECT
+    run_id,
+    max(attempt) AS attempt,
+    min(logged_at) FILTER (WHERE kind = 'queued') AS queued_at,
+    arg_min(body, seq) FILTER (WHERE kind = 'queued') AS queued,
+    arg_max(body, seq) FILTER (WHERE kind = 'queued') AS requeued,
+    arg_max(body, seq) FILTER (WHERE kind = 'started') AS started,
+    arg_max(body ->> 'name', seq) FILTER (WHERE kind = 'changed') AS new_name,
+    arg_max(body -> 'tags', seq) FILTER (WHERE kind = 'changed') AS new_tags
+  FROM ordered
+  GROUP BY run_id
+),
+ends AS (
+  SELECT
+    run_id,
+    attempt,
+    arg_min(body, seq) FILTER (WHERE kind = 'ended') AS ended,
+    arg_min(body, seq) FILTER (WHERE kind = 'lost') AS lost,
+    min(logged_at) FILTER (WHERE kind = 'cancel_requested') AS cancel_requested_at
+  FROM ordered
+  GROUP BY run_id, attempt
+),
+firsts AS (
+  SELECT run_id, min(started_at) AS started_at
+  FROM run_attempts
+  WHERE run_id IN getvariable('touched')
+  GROUP BY run_id
+)
+SELECT
+  s.run_id AS id,
+  coalesce(s.queued ->> 'kind', 'train') AS kind,
+  coalesce(s.new_name, s.queued ->> 'name') AS name,
+  coalesce(a.status, 'queued') AS status,
+  coalesce(s.queued ->> 'agent', 'default') AS agent_id,
+  coalesce(s.queued ->> 'workspace', 'default') AS workspace_id,
+  TRY_CAST(s.queued ->> 'parent' AS UUID) AS parent_run_id,
+  coalesce(s.requeued -> 'config', s.queued -> 'config') AS config,
+  coalesce(s.requeued ->> 'digest', s.queued ->> 'digest') AS config_digest,
+  coalesce(s.requeued ->> 'group', s.queued ->> 'group') AS replicate_group,
+  TRY_CAST(coalesce(s.requeued ->> 'seed', s.queued ->> 'seed') AS BIGINT) AS seed,
+  CAST(coalesce(s.new_tags, s.queued -> 'tags') AS VARCHAR[]) AS tags,
+  s.attempt,
+  coalesce(s.started ->> 'host', a.host) AS host,
+  a.pid,
+  a.pid_created,
+  s.started ->> 'device' AS device,
+  CAST(s.started ->> 'accelerators' AS INTEGER) AS accelerators,
+  coalesce(s.queued ->> 'command', s.started ->> 'command') AS command,
+  s.queued ->> 'launched_by' AS launched_by,
+  s.queued_at,
+  f.started_at,
+  a.ended_at,
+  e.cancel_requested_at,
+  a.reason AS error_kind,
+  coalesce(
+    e.ended ->> 'error_message',
+    CASE WHEN a.reason = 'lost' THEN 'The process of the run is gone without a last word.' END
+  ) AS error_message,
+  coalesce(
+    e.ended ->> 'error_hint',
+    CASE WHEN a.reason = 'lost' THEN 'It was killed, ran out of memory, or the machine stopped. Resume it from its last checkpoint.' END
+  ) AS error_hint,
+  e.ended ->> 'error_details' AS error_details,
+  s.started ->> '$.git.commit' AS git_commit,
+  CAST(s.started ->> '$.git.dirty' AS BOOLEAN) AS git_dirty,
+  s.started ->> 'python' AS python_version,
+  s.started -> 'packages' AS package_versions
+FROM said AS s
+LEFT JOIN run_attempts AS a ON a.run_id = s.run_id AND a.attempt = s.attempt
+LEFT JOIN ends AS e ON e.run_id = s.run_id AND e.attempt = s.attempt
+LEFT JOIN firsts AS f ON f.run_id = s.run_id;
+
+DELETE FROM training_sessions WHERE id IN getvariable('touched');
+
+INSERT INTO training_sessions BY NAME
+WITH said AS (
+  SELECT
+    run_id,
+    arg_max(body, (logged_at, journal, line_offset)) FILTER (WHERE kind = 'planned') AS planned,
+    arg_max(body, (logged_at, journal, line_offset)) FILTER (WHERE kind = 'ended') AS ended,
+    bool_or(kind = 'early_stop' OR (kind = 'ended' AND coalesce(CAST(body ->> 'early_stopped' AS BOOLEAN), false))) AS early_stopped,
+    sum(CAST(body ->> 'cpu_seconds' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS cpu_seconds,
+    max(CAST(body ->> 'memory_peak_gb' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS memory_peak_gb
+  FROM run_events
+  WHERE run_id IN getvariable('touched')
+  GROUP BY run_id
+),
+hours AS (
+  SELECT run_id, sum(epoch_us(ended_at - started_at)) / 3.6e9 AS wall_hours
+  FROM run_attempts
+  WHERE run_id IN getvariable('touched')
+  GROUP BY run_id
+),
+priced AS (
+  SELECT
+    r.id,
+    h.wall_hours * coalesce(r.accelerators, 1) AS gpu_hours,
+    p.usd_per_hour
+  FROM runs AS r
+  LEFT JOIN hours AS h ON h.run_id = r.id
+  ASOF LEFT JOIN prices AS p ON p.device = r.device AND p.valid_from <= r.started_at
+  WHERE r.id IN getvariable('touched') AND is_terminal(r.status)
+)
+SELECT
+  r.id,
+  r.agent_id,
+  r.workspace_id,
+  r.config ->> 'training_type' AS training_type,
+  json_merge_patch(
+    coalesce(r.config -> 'hyperparameters', '{}'::JSON),
+    CASE
+      WHEN coalesce(CAST(r.config ->> '$.optimization.early_stopping.enabled' AS BOOLEAN), false)
+        THEN json_object('early_stopping_patience', r.config -> '$.optimization.early_stopping.patience')
+      ELSE '{}'::JSON
+    END
+  ) AS hyperparameters,
+  coalesce(r.config ->> '$.optimization.early_stopping.monitor', 'val_loss') AS monitor_metric,
+  coalesce(r.config ->> '$.optimization.early_stopping.mode', 'min') AS monitor_mode,
+  r.started_at,
+  r.ended_at AS completed_at,
+  r.status,
+  coalesce(s.planned ->> 'base_model', r.config ->> '$.model.base_model') AS base_model,
+  s.planned ->> 'dataset_id' AS dataset_id,
+  CAST(s.planned ->> 'dataset_size' AS BIGINT) AS dataset_size,
+  coalesce(CAST(s.planned ->> 'total_epochs' AS INTEGER), TRY_CAST(r.config ->> '$.hyperparameters.epochs' AS INTEGER)) AS total_epochs,
+  CAST(s.planned ->> 'total_steps' AS BIGINT) AS total_steps,
+  CAST(s.planned ->> 'parameters' AS BIGINT) AS parameters,
+  CAST(s.planned ->> 'trainable_parameters' AS BIGINT) AS trainable_parameters,
+  CAST(s.ended ->> 'steps' AS BIGINT) AS completed_steps,
+  CAST(s.ended ->> 'tokens' AS BIGINT) AS total_tokens_processed,
+  s.ended ->> 'model_path' AS model_path,
+  s.ended ->> 'model_sha256' AS model_sha256,
+  s.early_stopped AS early_stopping_triggered,
+  s.memory_peak_gb,
+  s.cpu_seconds / 3600 AS cpu_hours,
+  p.gpu_hours,
+  CAST(p.gpu_hours * p.usd_per_hour AS DECIMAL(18, 6)) AS training_cost_usd,
+  r.error_details
+FROM runs AS r
+JOIN said AS s ON s.run_id = r.id
+LEFT JOIN priced AS p ON p.id = r.id
+WHERE r.id IN getvariable('touched') AND r.kind = 'train';
+
+-- What the curve says so far; the flags only once the run has ended.
+UPDATE training_sessions AS t
+SET
+  best_validation_loss = c.best_validation_loss,
+  completed_epochs = c.completed_epochs,
+  completed_steps = greatest(t.completed_steps, c.completed_steps),
+  total_tokens_processed = coalesce(t.total_tokens_processed, c.tokens),
+  memory_peak_gb = coalesce(t.memory_peak_gb, c.memory_gb),
+  final_training_loss = c.final_training_loss,
+  final_validation_loss = c.final_validation_loss,
+  best_epoch = c.best_epoch,
+  overfitting_detected = CASE
+    WHEN is_terminal(t.status)
+      THEN is_overfitting(
+        generalization_loss_pct(c.last_loss, c.best_loss), c.final_training_loss, c.train_loss_at_best
+      )
+  END,
+  convergence_achieved = CASE
+    WHEN is_terminal(t.status) AND c.n_finite > 5 THEN is_converged(c.earlier_best, c.best_loss)
+  END
+FROM (
+  SELECT
+    session_id,
+    min(val_loss) AS best_validation_loss,
+    max(epoch) AS completed_epochs,
+    max(step) AS completed_steps,
+    sum(tokens) AS tokens,
+    max(memory_gb) AS memory_gb,
+    arg_max_null(train_loss, epoch) AS final_training_loss,
+    arg_max_null(val_loss, epoch) FILTER (WHERE evaluated) AS final_validation_loss,
+    arg_min(epoch, (loss, epoch)) FILTER (WHERE loss IS NOT NULL) AS best_epoch,
+    arg_min_null(train_loss, (loss, epoch)) FILTER (WHERE loss IS NOT NULL) AS train_loss_at_best,
+    min(loss) AS best_loss,
+    arg_max_null(loss, epoch) FILTER (WHERE evaluated) AS last_loss,
+    count(loss) AS n_finite,
+    min(loss) FILTER (WHERE from_end > 5) AS earlier_best
+  FROM (
+    SELECT *, count(*) FILTER (WHERE evaluated) OVER (PARTITION BY session_id ORDER BY epoch DESC) AS from_end
+    FROM epochs
+    WHERE session_id IN getvariable('touched')
+  )
+  GROUP BY session_id
+) AS c
+WHERE c.session_id = t.id;

@@ -1,0 +1,34 @@
+-- One row is one finished epoch of a session: of a repeated epoch the one of the last attempt, then the one logged last.
+-- grain: session_id, epoch
+-- `monitored` is what early stopping watches, `loss` the same turned so that smaller is better; `evaluated` says that
+-- it was measured at all: a value that is not finite is NULL here and evaluated.
+SELECT
+  e.session_id,
+  e.epoch,
+  e.attempt,
+  e.step,
+  finite_or_null(e.train_loss) AS train_loss,
+  finite_or_null(e.val_loss) AS val_loss,
+  finite_or_null(e.val_metric) AS val_metric,
+  (CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END) IS NOT NULL AS evaluated,
+  finite_or_null(
+    CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END
+  ) AS monitored,
+  oriented_loss(
+    finite_or_null(
+      CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END
+    ),
+    s.monitor_mode
+  ) AS loss,
+  finite_or_null(e.epoch_seconds) AS epoch_seconds,
+  finite_or_null(e.learning_rate) AS learning_rate,
+  finite_or_null(e.gradient_norm) AS gradient_norm,
+  e.samples,
+  e.tokens,
+  finite_or_null(e.memory_gb) AS memory_gb,
+  finite_or_null(e.gpu_utilization) AS gpu_utilization,
+  finite_or_null(e.cpu_utilization) AS cpu_utilization,
+  e.logged_at
+FROM training_epochs AS e
+LEFT JOIN training_sessions AS s ON s.id = e.session_id
+QUALIFY row_number() OVER (PARTITION BY e.session_id, e.epoch ORDER BY e.attempt DESC NULLS LAST, e.logged_at DESC NULLS LAST) = 1

@@ -1,0 +1,12 @@
+-- One row is the value of a metric of a session at one step: of a repeated step the last attempt's, then the last logged.
+-- grain: session_id, name, step
+SELECT
+  session_id,
+  name,
+  step,
+  epoch,
+  attempt,
+  finite_or_null(value) AS value,
+  logged_at
+FROM metrics
+QUALIFY row_number() OVER (PARTITION BY session_id, name, step ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST) = 1

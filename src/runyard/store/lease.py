@@ -1,0 +1,182 @@
+"""The process's one DuckDB, in memory, and its one lease on the store.
+
+DuckDB lets one process write or many read, and a POSIX lock dies with any handle of the process to the file. So a
+process attaches the store once for all its threads: the first reader in attaches, the last one out detaches, a
+writer has it alone. Nobody opens the store's file in any other way.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from runyard.core.errors import Corrupt, NotFound, RunyardError, Unavailable
+
+STORAGE_VERSION = "v1.5.0"  # so that an analyst's 1.5 shell opens the files too
+_RETRY_SECONDS = 0.003
+_BUSY = (duckdb.IOException, duckdb.TransactionException, duckdb.BinderException, duckdb.CatalogException)
+
+
+def quoted(path: Path) -> str:
+    """Return a path as an SQL string."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+class Lease:
+    """The store, attached as `live` for as long as somebody of this process needs it."""
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        self.path = path
+        self.duck = duckdb.connect(":memory:", config={"threads": threads})
+        self._state = threading.Condition()
+        self._readers = 0
+        self._writers_waiting = 0
+        self._writing = False
+
+    @contextmanager
+    def reading(self, *, patience_seconds: float = 2.0) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a cursor on the store, shared with other readers; close its results before leaving.
+
+        Raises:
+            NotFound: there is no store yet.
+            Unavailable: another process holds the store for longer than `patience_seconds`.
+            Corrupt: the file is damaged or written by a newer DuckDB.
+        """
+        deadline = time.monotonic() + patience_seconds
+        if not self.path.exists():
+            raise NotFound("This yard has no store yet.", hint="Launch a run, or `runyard demo`, to make one.")
+        with self._state:
+            self._wait_while(lambda: self._writing or self._writers_waiting > 0, deadline)
+            if self._readers == 0:
+                self._attach("READ_ONLY", deadline)
+            self._readers += 1
+        try:
+            with self._cursor() as cursor:
+                yield cursor
+        finally:
+            with self._state:
+                self._readers -= 1
+                if self._readers == 0:
+                    self._detach()
+                self._state.notify_all()
+
+    @contextmanager
+    def writing(self, *, patience_seconds: float = 2.0) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a cursor on the store that nobody else of this or another process has; makes the file if need be.
+
+        The caller holds the yard's flock. Detaching writes the checkpoint.
+
+        Raises:
+            Unavailable: somebody holds the store for longer than `patience_seconds`.
+            Corrupt: the file is damaged or written by a newer DuckDB.
+        """
+        deadline = time.monotonic() + patience_seconds
+        with self._state:
+            self._writers_waiting += 1
+            try:
+                self._wait_while(lambda: self._writing or self._readers > 0, deadline)
+                self._attach(f"STORAGE_VERSION '{STORAGE_VERSION}'", deadline)
+                self._writing = True
+            finally:
+                self._writers_waiting -= 1
+                self._state.notify_all()
+        try:
+            with self._cursor() as cursor:
+                yield cursor
+        finally:
+            with self._state:
+                self._detach()
+                self._writing = False
+                self._state.notify_all()
+
+    @contextmanager
+    def alone(self, *, patience_seconds: float = 10.0) -> Iterator[None]:
+        """Hold the lease with the store detached, so that its file can be replaced; the caller holds the flock."""
+        deadline = time.monotonic() + patience_seconds
+        with self._state:
+            self._writers_waiting += 1
+            try:
+                self._wait_while(lambda: self._writing or self._readers > 0, deadline)
+                self._writing = True
+            finally:
+                self._writers_waiting -= 1
+        try:
+            yield
+        finally:
+            with self._state:
+                self._writing = False
+                self._state.notify_all()
+
+    def close(self) -> None:
+        """Close the DuckDB of this process."""
+        self.duck.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self.duck.cursor()
+        try:
+            cursor.execute("USE live")
+            yield cursor
+        finally:
+            cursor.close()
+
+    def _wait_while(self, condition: Callable[[], bool], deadline: float) -> None:
+        if not self._state.wait_for(lambda: not condition(), max(0.0, deadline - time.monotonic())):
+            raise Unavailable("The store is busy in this process.", hint="Try again in a moment.")
+
+    def _attach(self, options: str, deadline: float) -> None:
+        while True:
+            try:
+                self.duck.execute(f"ATTACH {quoted(self.path)} AS live ({options})")
+                return
+            except duckdb.Error as error:
+                if not isinstance(error, _BUSY) or not _is_busy(error):
+                    raise translated(error, self.path) from error
+                if time.monotonic() >= deadline:
+                    raise Unavailable(
+                        f"The store is held by {_holder(str(error))}; nothing is lost, events wait in the journals.",
+                        hint="Close whatever opened store/live.duckdb; analysts open runyard.duckdb instead.",
+                    ) from error
+            time.sleep(_RETRY_SECONDS)
+
+    def _detach(self) -> None:
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                self.duck.execute("DETACH live")
+                return
+            except duckdb.Error as error:
+                if not _is_busy(error) or time.monotonic() >= deadline:
+                    raise translated(error, self.path) from error
+            time.sleep(_RETRY_SECONDS)
+
+
+def _is_busy(error: duckdb.Error) -> bool:
+    text = str(error)
+    return "lock" in text.lower() or "in use" in text or "ResourceInUse" in type(error).__name__
+
+
+def _holder(text: str) -> str:
+    match = re.search(r"\(PID (\d+)\)", text)
+    return f"process {match[1]}" if match else "another process"
+
+
+def translated(error: duckdb.Error, path: Path) -> RunyardError:
+    """Return a DuckDB failure of a database file as an error of ours."""
+    text = str(error).splitlines()[0]
+    if "version number" in text:
+        return Corrupt(f"{path.name} was written by a newer DuckDB: {text}", hint="Update Runyard on this machine.")
+    if "No space left" in text:
+        return Unavailable("The disk is full.", hint="Free some space; what was journalled is kept.")
+    if "Permission denied" in text or "read-only file system" in text.lower():
+        return Unavailable(f"{path} cannot be written.", hint="Check the owner and the mode of the yard's folder.")
+    return Corrupt(
+        f"{path.name} cannot be read: {text}",
+        hint="`runyard rebuild` makes the tables again from the journals.",
+    )

@@ -1,0 +1,144 @@
+"""Schema: forward-only migrations, then macros and views, each replaced when its text differs.
+
+An old program never touches the schema of a newer one: it stops with an error, and its events wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from runyard.core.clock import now
+from runyard.core.errors import Corrupt
+from runyard.core.paths import resource
+
+CODE_VERSION = version("runyard")
+_COMMENT = re.compile(r"^-- ?(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of SQL: its name, its text and the sha256 of the text."""
+
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def comment(self) -> str:
+        """The header comment, as one line."""
+        head = self.text.split("\n\n")[0] if self.text.startswith("--") else ""
+        lines = [line for line in self.text.splitlines() if line.startswith("--")] if head else []
+        return " ".join(_COMMENT.sub(r"\1", line) for line in lines)
+
+
+def _read(path: Path) -> Source:
+    return Source(path.stem, path.read_text(encoding="utf-8"))
+
+
+@cache
+def migrations() -> tuple[tuple[int, Source], ...]:
+    """Return (version, source) of every file in `sql/schema`, oldest first."""
+    files = sorted((resource("sql") / "schema").glob("[0-9]*.sql"))
+    return tuple((int(path.stem.split("_")[0]), _read(path)) for path in files)
+
+
+@cache
+def views() -> tuple[Source, ...]:
+    """Return every view file, lower floors first."""
+    floors = sorted((resource("sql") / "views").iterdir())
+    return tuple(_read(path) for floor in floors for path in sorted(floor.glob("*.sql")))
+
+
+def migrate(cursor: duckdb.DuckDBPyConnection, *, replace_views: bool) -> bool:
+    """Bring the attached store to this code's schema, in one transaction; returns whether anything changed.
+
+    Args:
+        replace_views: also replace macros and views whose text differs (never from a runner).
+
+    Raises:
+        Corrupt: a newer version wrote the store, or an applied migration was edited.
+    """
+    changed = False
+    cursor.execute("BEGIN")
+    try:
+        applied = _applied(cursor)
+        for number, source in migrations():
+            if number in applied:
+                if applied[number] != source.sha256:
+                    raise Corrupt(
+                        f"Migration {source.name} was edited after it was applied.",
+                        hint="Put the old text back and add a new migration.",
+                    )
+                continue
+            cursor.execute(source.text)
+            cursor.execute(
+                "INSERT INTO schema_version VALUES (?, ?, ?, ?)", [number, source.name, source.sha256, now()]
+            )
+            changed = True
+        if changed or replace_views:
+            changed |= _replace_sources(cursor)
+        cursor.execute("COMMIT")
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+    return changed
+
+
+def check_version(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Raise Corrupt when the attached store is newer than this code."""
+    _applied(cursor)
+
+
+def _applied(cursor: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    exists = cursor.execute(
+        "SELECT count(*) FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND table_name = 'schema_version'"
+    ).fetchone()
+    if not exists or not exists[0]:
+        return {}
+    applied = dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
+    newest = migrations()[-1][0]
+    if applied and max(applied) > newest:
+        raise Corrupt(
+            f"This yard was written by a newer Runyard (schema {max(applied)}, this one knows {newest}).",
+            hint="Update Runyard; nothing was changed, and runs of this version keep their events in journals.",
+        )
+    return applied
+
+
+def _replace_sources(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Replace macros and views whose text differs, unless a newer Runyard put them there."""
+    stored = {name: (sha, code) for name, sha, code in cursor.execute("FROM sources").fetchall()}
+    macros = _read(resource("sql") / "macros.sql")
+    wanted = [macros, *views()]
+    if any(_parts(code) > _parts(CODE_VERSION) for _, code in stored.values()):
+        return False
+    stale = any(stored.get(source.name, ("", ""))[0] != source.sha256 for source in wanted)
+    gone = set(stored) - {source.name for source in wanted}
+    if not stale and not gone:
+        return False
+    for name in gone:
+        cursor.execute(f'DROP VIEW IF EXISTS "{name}"')
+    cursor.execute(macros.text)
+    for view in views():
+        cursor.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.text}')
+        comment = view.comment.replace("'", "''")
+        cursor.execute(f"COMMENT ON VIEW \"{view.name}\" IS '{comment}'")
+    cursor.execute("DELETE FROM sources")
+    for source in wanted:
+        cursor.execute("INSERT INTO sources VALUES (?, ?, ?)", [source.name, source.sha256, CODE_VERSION])
+    return True
+
+
+def _parts(code_version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", code_version))

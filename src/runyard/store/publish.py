@@ -1,0 +1,195 @@
+"""Snapshots of the store for our own readers, and published copies of them for everybody else.
+
+Both are immutable numbered files. The number is the data version that caches are keyed on. Files are copied by a
+child process: a handle of ours on a database file would drop the locks this process has on it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from runyard.core.errors import Unavailable
+from runyard.core.paths import Yard
+from runyard.store import locked_files
+from runyard.store.flock import flock
+from runyard.store.lease import Lease
+
+MIN_SECONDS = 2.0
+COPY_SHARE = 20  # a copy may take one twentieth of the time
+KEEP = 2
+KEEP_SECONDS = 60.0
+HOUSE_SECONDS = 5.0
+_NUMBER = re.compile(r"^(?:snapshot|runyard)-(\d+)\.duckdb$")
+_COPY = ["cp", "-c"] if sys.platform == "darwin" else ["cp", "--reflink=auto"]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A numbered copy of the store."""
+
+    number: int
+    path: Path
+
+
+def copies(folder: Path) -> list[Copy]:
+    """Return the numbered copies in a folder, oldest first."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(
+        (Copy(int(match[1]), folder / name) for name in names if (match := _NUMBER.match(name))),
+        key=lambda copy: copy.number,
+    )
+
+
+def newest(folder: Path) -> Copy | None:
+    """Return the copy with the highest number, if there is one."""
+    return max(copies(folder), key=lambda copy: copy.number, default=None)
+
+
+def is_stale(yard: Yard) -> bool:
+    """Return whether the store has changed since the newest snapshot."""
+    snapshot = newest(yard.store)
+    try:
+        return snapshot is None or _changed_ns(yard.store_db) > _changed_ns(snapshot.path)
+    except FileNotFoundError:
+        return False
+
+
+def is_due(yard: Yard, copy_seconds: float) -> bool:
+    """Return whether the store has changed and the newest snapshot is old enough for the next."""
+    if not is_stale(yard):
+        return False
+    snapshot = newest(yard.store)
+    if snapshot is None:
+        return True
+    age = time.time() - snapshot.path.stat().st_mtime
+    return age < 0 or age >= max(MIN_SECONDS, COPY_SHARE * copy_seconds)
+
+
+def take_snapshot(yard: Yard, lease: Lease, lock: int) -> tuple[Copy, float]:
+    """Copy the detached store to the next snapshot; returns it and the seconds the copy took.
+
+    Args:
+        lock: descriptor of the flock, which the copying child inherits: should this process die, nobody writes to the
+            store until the child is through, and its copy never gets its name.
+
+    Raises:
+        Unavailable: the disk is full.
+    """
+    if yard.store_db.with_name("live.duckdb.wal").exists():
+        with lease.writing():  # attaching and detaching writes the checkpoint
+            pass
+    started = time.perf_counter()
+    number = 1 + max((copy.number for copy in copies(yard.store) + copies(yard.published)), default=0)
+    target = yard.store / f"snapshot-{number}.duckdb"
+    _copy(yard.store_db, target, lock)
+    return Copy(number, target), time.perf_counter() - started
+
+
+def publish(yard: Yard, *, anew: bool = False) -> Copy | None:
+    """Publish the newest snapshot if it is not yet; returns the copy, or None when there was nothing to do.
+
+    The link is switched by a rename, so whoever opens it sees the old or the new version, whole.
+
+    Args:
+        anew: publish the same snapshot under a new number, because the published one is held read-write.
+
+    Raises:
+        Unavailable: the disk is full.
+    """
+    try:
+        with flock(yard.store / "publish.lock", verb="publish") as lock:
+            snapshot, published = newest(yard.store), newest(yard.published)
+            if snapshot is None or (published and published.number >= snapshot.number and not anew):
+                return None
+            number = snapshot.number if not published else max(snapshot.number, published.number + 1)
+            target = yard.published / f"runyard-{number}.duckdb"
+            _copy(snapshot.path, target, lock)
+            link = yard.home / "runyard.duckdb.tmp"
+            link.unlink(missing_ok=True)
+            link.symlink_to(target.relative_to(yard.home))
+            link.replace(yard.link)
+            return Copy(number, target)
+    except Unavailable as error:
+        if "disk" in error.message:
+            raise
+        return None  # somebody else is publishing
+
+
+def keep_house(yard: Yard, *, every_seconds: float = HOUSE_SECONDS) -> None:
+    """Delete what nobody needs, and publish anew when somebody holds the newest copy read-write.
+
+    Whichever process comes first does it for all, at most once in `every_seconds`.
+    """
+    marker = yard.store / "house.lock"
+    if marker.exists() and 0 <= time.time() - marker.stat().st_mtime < every_seconds:
+        return
+    try:
+        with flock(marker, verb="keep house"):
+            prune(yard)
+            if is_held_for_writing(yard):
+                publish(yard, anew=True)
+    except Unavailable:
+        return
+
+
+def is_held_for_writing(yard: Yard) -> bool:
+    """Return whether somebody has the newest published copy open read-write."""
+    published = newest(yard.published)
+    return published is not None and (_wal(published.path).exists() or locks([published.path]) == ["write"])
+
+
+def prune(yard: Yard) -> int:
+    """Delete old copies that nobody has open and stale temporary files; returns how many copies went."""
+    candidates = [
+        copy.path
+        for folder in (yard.store, yard.published)
+        for copy in copies(folder)[:-KEEP]
+        if time.time() - copy.path.stat().st_mtime > KEEP_SECONDS and not _wal(copy.path).exists()
+    ]
+    free = [path for path, lock in zip(candidates, locks(candidates), strict=True) if lock == "free"]
+    for path in free:
+        path.unlink(missing_ok=True)
+    for folder in (yard.store, yard.published):
+        for temporary in folder.glob("*.duckdb.tmp"):
+            if time.time() - temporary.stat().st_mtime > KEEP_SECONDS:
+                temporary.unlink(missing_ok=True)
+    return len(free)
+
+
+def locks(paths: list[Path]) -> list[str]:
+    """Return `free`, `read` or `write` for each database file, asked in a child process."""
+    if not paths:
+        return []
+    command = [sys.executable, "-I", "-S", locked_files.__file__, *map(str, paths)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def _copy(source: Path, target: Path, lock: int) -> None:
+    temporary = target.with_name(target.name + ".tmp")
+    command = [*_COPY, str(source), str(temporary)]
+    done = subprocess.run(command, pass_fds=[lock], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        temporary.unlink(missing_ok=True)
+        full = "No space" in done.stderr
+        raise Unavailable(
+            f"The disk is full: {target.name} could not be written." if full else done.stderr.strip(),
+            hint="Free some space; the store itself is whole.",
+        )
+    temporary.replace(target)
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _changed_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns
