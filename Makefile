@@ -8,6 +8,7 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8501
 JOBS   ?= 2
 PYTEST_ARGS ?=
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 export RUNYARD_HOME ?= $(CURDIR)/yard
 
 # Nothing is fetched at run time, and one thread per numeric library: OpenMP threads that outnumber cores spin.
@@ -31,14 +32,15 @@ $(STAMP):
 	  { echo "Runyard needs Python 3.11 or newer; '$(PYTHON)' is not. Name one: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@# torch first: any other package that wants "some torch" would bring the largest build there is
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[train,dev]'
+	@echo "Installing torch, then the rest of constraints.txt, into $(VENV): a few minutes the first time."
+	@$(PIP) torch==2.13.0
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation -e '.[train,dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
-assets: install  ## put the demo's models and data into the yard
-	$(BIN)/python -m runyard.demodata --cache .demo
+assets: install  ## fetch the demo's models and data, by hash; without a network scikit-learn's stand in
+	@$(BIN)/python -m runyard.demodata --cache .demo
 
 run: assets  ## serve the dashboard with a demo on http://127.0.0.1:8501
 	$(BIN)/runyard demo --host $(HOST) --port $(PORT)
@@ -46,7 +48,7 @@ run: assets  ## serve the dashboard with a demo on http://127.0.0.1:8501
 demo: assets  ## run the demo in the foreground and print its results
 	$(BIN)/runyard demo --no-serve
 
-test: install  ## run the tests (browser tests need Chromium)
+test: assets  ## run the tests (browser tests need Chromium)
 	$(BIN)/python -m pytest tests --ignore=tests/bench --ignore=tests/proof -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint: install  ## ruff, mypy in strict mode, import contracts
