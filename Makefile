@@ -40,7 +40,7 @@ $(STAMP):
 	@touch $@
 
 assets: install  ## fetch the demo's models and data, by hash; without a network scikit-learn's stand in
-	@$(BIN)/python -m runyard.demodata --cache .demo
+	@$(BIN)/python -m runyard.demodata
 
 run: assets  ## serve the dashboard with a demo on http://127.0.0.1:8501
 	$(BIN)/runyard demo --host $(HOST) --port $(PORT)
@@ -49,7 +49,7 @@ demo: assets  ## run the demo in the foreground and print its results
 	$(BIN)/runyard demo --no-serve
 
 test: assets  ## run the tests (browser tests need Chromium)
-	$(BIN)/python -m pytest tests --ignore=tests/bench --ignore=tests/proof -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests --ignore=tests/bench --ignore=tests/proof -rs -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint: install  ## ruff, mypy in strict mode, import contracts
 	$(BIN)/ruff check .
