@@ -1,7 +1,8 @@
 # Runyard in two commands: `make run` opens the dashboard with a demo, `make test` runs the tests.
 # Only Python 3.11 or newer is needed beforehand; everything goes into .venv and .demo of this folder.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+NEW    := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3 python3.12 python3.13,$(shell $(name) -c '$(NEW)' 2>/dev/null && echo $(name))))
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 HOST   ?= 127.0.0.1
@@ -28,8 +29,8 @@ STAMP = $(VENV)/.installed-$(shell cat constraints.txt pyproject.toml 2>/dev/nul
 
 install: $(STAMP)  ## make the environment from constraints.txt
 $(STAMP):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Runyard needs Python 3.11 or newer; '$(PYTHON)' is not. Name one: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(or $(PYTHON),false) -c '$(NEW)' || \
+	  { echo "Runyard needs Python 3.11 or newer. Name one: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@# torch first: any other package that wants "some torch" would bring the largest build there is
 	@echo "Installing torch, then the rest of constraints.txt, into $(VENV): a few minutes the first time."
