@@ -31,7 +31,7 @@ install: $(STAMP)  ## make the environment from constraints.txt
 $(STAMP):
 	@$(or $(PYTHON),false) -c '$(NEW)' || \
 	  { echo "Runyard needs Python 3.11 or newer. Name one: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@# torch first: any other package that wants "some torch" would bring the largest build there is
 	@echo "Installing torch, then the rest of constraints.txt, into $(VENV): a few minutes the first time."
 	@$(PIP) torch==2.13.0
