@@ -13,9 +13,18 @@ facts AS (
   SELECT
     run_id,
     attempt,
-    arg_max(CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind IN ('spawned', 'started')) AS pid,
-    arg_max(CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind IN ('spawned', 'started')) AS pid_created,
-    arg_max(body ->> 'host', seq) FILTER (WHERE kind IN ('spawned', 'started')) AS host,
+    coalesce(
+      arg_max(CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind = 'started'),
+      arg_max(CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind = 'spawned')
+    ) AS pid,
+    coalesce(
+      arg_max(CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind = 'started'),
+      arg_max(CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind = 'spawned')
+    ) AS pid_created,
+    coalesce(
+      arg_max(body ->> 'host', seq) FILTER (WHERE kind = 'started'),
+      arg_max(body ->> 'host', seq) FILTER (WHERE kind = 'spawned')
+    ) AS host,
     min(logged_at) FILTER (WHERE kind IN ('spawned', 'started')) AS started_at,
     arg_min(body, seq) FILTER (WHERE kind = 'ended') AS ended,
     min(logged_at) FILTER (WHERE kind = 'ended') AS ended_at,

@@ -1,0 +1,47 @@
+"""What this process uses, from the standard library alone: CPU time and resident memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass, field
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PEAK_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+
+
+def memory_gb() -> float:
+    """Return the resident memory in GB (1e9 bytes); on macOS its peak, which is all the standard library tells."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * _PAGE_BYTES / 1e9
+    except OSError:
+        return memory_peak_gb()
+
+
+def memory_peak_gb() -> float:
+    """Return the peak resident memory in GB (1e9 bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT_BYTES / 1e9
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of its ended children, in seconds."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+@dataclass
+class CpuMeter:
+    """CPU utilisation between two looks."""
+
+    _cpu: float = field(default_factory=cpu_seconds)
+    _wall: float = field(default_factory=time.monotonic)
+
+    def share(self) -> float:
+        """Return CPU time / (wall time x cores) since the last look, 0 to 1."""
+        cpu, wall = cpu_seconds(), time.monotonic()
+        share = (cpu - self._cpu) / max(1e-9, wall - self._wall) / (os.cpu_count() or 1)
+        self._cpu, self._wall = cpu, wall
+        return min(1.0, max(0.0, share))

@@ -1,0 +1,189 @@
+"""What one does with a run that is there: name it, cancel it, resume it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from runyard.config.run import load_run_config, parse_run_config
+from runyard.core.clock import now_us
+from runyard.core.errors import Conflict, Invalid, NotFound, Problem, Unavailable
+from runyard.runtime import Runtime
+from runyard.service.launch import pump, queue
+from runyard.service.liveness import is_alive, last_sign_us
+
+_BY_NAME = "SELECT id FROM runs WHERE name = $ref ORDER BY queued_at DESC"
+_BY_PREFIX = "SELECT id FROM runs WHERE starts_with(CAST(id AS VARCHAR), $ref) ORDER BY id"
+_LATEST = "SELECT id FROM runs ORDER BY queued_at DESC LIMIT 1"
+_BEST_LOSS = """
+SELECT id FROM training_sessions WHERE isfinite(best_validation_loss) ORDER BY best_validation_loss, id LIMIT 1
+"""
+_BEST_METRIC = """
+SELECT session_id AS id, max(value) AS best FROM metric_points WHERE name = $metric GROUP BY session_id
+HAVING best IS NOT NULL ORDER BY best DESC, id LIMIT 1
+"""
+_STATE = """
+SELECT id, name, status, attempt, host, pid, pid_created, launched_by, started_at, ended_at, config, config_digest
+FROM runs WHERE id = $id
+"""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How a run stands, from the store itself."""
+
+    id: UUID
+    name: str | None
+    status: str
+    attempt: int
+    host: str | None
+    pid: int | None
+    pid_created: float | None
+    launched_by: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    config: dict[str, Any]
+    config_digest: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status not in ("queued", "running")
+
+
+def resolve(rt: Runtime, ref: str) -> UUID:
+    """Return the run that a reference names: an id, a unique prefix of one, a name, `@latest` or `@best:METRIC`.
+
+    Of several runs with one name it is the newest. `@best:val_loss` is the smallest, any other metric the largest.
+
+    Raises:
+        NotFound: nothing is named so.
+        Conflict: a prefix names several runs.
+    """
+    rt.store.ingest(verb="look", wait_seconds=2.0)
+    found = _candidates(rt, ref)
+    if not found:
+        raise NotFound(f"There is no run {ref!r}.", hint="`runyard runs` lists them; @latest is the newest.")
+    if len(found) > 1 and len(ref) < 36:
+        raise Conflict(f"{ref!r} is the beginning of {len(found)} ids.", hint=f"Such as {found[0]} and {found[1]}.")
+    return UUID(found[0])
+
+
+def _candidates(rt: Runtime, ref: str) -> list[str]:
+    if ref == "@latest":
+        return _ids(rt, _LATEST)
+    if ref.startswith("@best:"):
+        metric = ref.removeprefix("@best:")
+        return _ids(rt, _BEST_LOSS) if metric == "val_loss" else _ids(rt, _BEST_METRIC, metric=metric)
+    if ref.startswith("@"):
+        raise Invalid(f"{ref!r} names nothing.", problems=[Problem("run", ref, ("@latest", "@best:METRIC"))])
+    return _ids(rt, _BY_NAME, ref=ref)[:1] or (_ids(rt, _BY_PREFIX, ref=ref.lower()) if len(ref) >= 4 else [])
+
+
+def _ids(rt: Runtime, sql: str, **parameters: str) -> list[str]:
+    return [str(value) for value in rt.store.live(sql, parameters or None)["id"].to_list()]
+
+
+def state(rt: Runtime, run_id: UUID) -> RunState:
+    """Return how a run stands now.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    rows = rt.store.live(_STATE, {"id": str(run_id)}).to_dicts()
+    if not rows:
+        raise NotFound(f"There is no run {run_id}.", hint="`runyard runs` lists them.")
+    row = rows[0]
+    return RunState(**{**row, "id": run_id, "config": orjson.loads(row["config"] or "{}")})
+
+
+def cancel(rt: Runtime, ref: str, *, by: str, force: bool = False) -> RunState:
+    """Ask a run to stop at its next step and keep its checkpoint; a queued one is taken out of the queue.
+
+    Args:
+        force: kill the process instead of asking it.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: it has ended already, or its process belongs to another host.
+    """
+    run = state(rt, resolve(rt, ref))
+    if run.has_ended:
+        raise Conflict(f"Run {run.name or run.id} is {run.status} already.", hint="Nothing was changed.")
+    folder = rt.yard.run(run.id)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.cancel.touch()
+    except OSError as error:
+        raise Unavailable(f"{folder.cancel} cannot be written: {error.strerror}.") from error
+    rt.record(run.id, "cancel_requested", attempt=run.attempt, by=by)
+    if run.status == "queued":
+        rt.record(run.id, "ended", attempt=run.attempt, status="cancelled")
+    elif force:
+        _signal(run, signal.SIGKILL)
+        rt.record(run.id, "lost", attempt=run.attempt, by=os.getpid(), last_seen=now_us())
+    elif run.launched_by != "sdk":  # somebody's own script asks `run.should_stop` instead
+        _signal(run, signal.SIGTERM)
+    rt.store.ingest(verb="cancel", wait_seconds=5.0)
+    pump(rt)
+    return state(rt, run.id)
+
+
+def _signal(run: RunState, number: signal.Signals) -> None:
+    if run.pid and is_alive(run.pid, run.pid_created, run.host):
+        with suppress(ProcessLookupError):
+            os.kill(run.pid, number)
+
+
+def resume(rt: Runtime, ref: str, *, by: str, changes: Mapping[str, Any] | None = None, start: bool = True) -> UUID:
+    """Queue the next attempt of a failed or cancelled run; it goes on from its newest whole checkpoint.
+
+    Args:
+        changes: sections of the config to change, such as `{"hyperparameters": {"learning_rate": 1e-4}}`.
+        start: False leaves starting it to the caller.
+
+    Raises:
+        NotFound: there is no such run, or its folder is gone.
+        Conflict: it has not ended, it is completed, or it belongs to a script of its own.
+        Invalid: the changed config cannot be used.
+    """
+    run = state(rt, resolve(rt, ref))
+    name = run.name or str(run.id)
+    if run.status == "running" and run.pid and not is_alive(run.pid, run.pid_created, run.host):
+        seen = last_sign_us(rt.yard.run(run.id), run.started_at)
+        rt.record(run.id, "lost", attempt=run.attempt, by=os.getpid(), last_seen=seen)
+    elif not run.has_ended:
+        raise Conflict(f"Run {name} is {run.status}.", hint=f"Cancel it first: runyard cancel {run.id}")
+    if run.status == "completed":
+        raise Conflict(f"Run {name} is completed; there is nothing to resume.", hint="Launch its config again.")
+    if run.launched_by == "sdk":
+        raise Conflict(f"Run {name} was logged by a script of its own.", hint="Start that script again.")
+    folder = rt.yard.run(run.id)
+    if not folder.config.exists():
+        raise NotFound(f"The folder of run {name} is gone.", hint="Launch its config again.")
+    config = load_run_config(folder.config)
+    if changes:
+        config = parse_run_config(_merged(run.config, changes))
+    folder.cancel.unlink(missing_ok=True)
+    launched_by = by if start else "foreground"
+    queue(rt, run.id, config, attempt=run.attempt + 1, launched_by=launched_by, changes=dict(changes or {}))
+    if start:
+        pump(rt, wait_seconds=5.0)
+    else:
+        rt.store.ingest(verb="resume", wait_seconds=5.0)
+    return run.id
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in changes.items():
+        inner = merged.get(name)
+        merged[name] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
+    return merged
