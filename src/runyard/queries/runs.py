@@ -73,3 +73,8 @@ def demo_runs() -> Query:
         "FROM runs\n"
         "WHERE launched_by = 'demo'"
     )
+
+
+def config_of(run_id: UUID) -> Query:
+    """Return name and configuration (JSON text) of one run."""
+    return Query("SELECT name, config\nFROM runs\nWHERE id = ?", (run_id,))

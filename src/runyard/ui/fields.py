@@ -12,9 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-Widget = Literal[
-    "text", "integer", "number", "choice", "toggle", "words", "numbers", "json", "group", "union"
-]
+Widget = Literal["text", "integer", "number", "choice", "toggle", "words", "numbers", "json", "group", "union"]
 Shape = tuple[Widget, tuple[type[BaseModel], ...], tuple[str, ...]]
 
 

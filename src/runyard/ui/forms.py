@@ -74,9 +74,7 @@ def chosen_kind(form: Form, entry: FormField) -> str:
     return now if now in kinds else kinds[0]
 
 
-def _questions(
-    form: Form, model: type[BaseModel], prefix: str, caption: str, advanced: bool
-) -> Iterator[_Question]:
+def _questions(form: Form, model: type[BaseModel], prefix: str, caption: str, advanced: bool) -> Iterator[_Question]:
     for entry in form_fields(model, prefix):
         if entry.path in form.hidden:
             continue

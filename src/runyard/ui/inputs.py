@@ -13,9 +13,7 @@ from runyard.ui.fields import FormField
 _NUMBERS = r"^\s*-?\d+(\.\d+)?(\s*,\s*-?\d+(\.\d+)?)*\s*$"
 
 
-def show_input(
-    entry: FormField, value: Any, *, key: str, choices: list[str], labels: Mapping[str, str]
-) -> Any:
+def show_input(entry: FormField, value: Any, *, key: str, choices: list[str], labels: Mapping[str, str]) -> Any:
     """Show the widget of a field and return its value; an empty field is None."""
     common: dict[str, Any] = {"help": entry.help or None, "key": key}
     hollow: dict[str, Any] = {"required": not entry.optional, "placeholder": "empty"}
@@ -46,9 +44,7 @@ def show_input(
             chosen = [str(word) for word in value or ()]
             options = list(dict.fromkeys([*entry.choices, *chosen]))
             free = not entry.choices
-            return st.multiselect(
-                entry.title, options, chosen, accept_new_options=free, placeholder="none", **common
-            )
+            return st.multiselect(entry.title, options, chosen, accept_new_options=free, placeholder="none", **common)
         case "numbers":
             text = ", ".join(format(number, "g") for number in value or ())
             rule = (_NUMBERS, "Numbers with commas between them")

@@ -69,11 +69,7 @@ def age(moment: datetime | None, now: datetime) -> str:
     """Say how long ago a moment was."""
     if moment is None:
         return "–"
-    return (
-        "just now"
-        if now - moment < timedelta(seconds=5)
-        else f"{duration((now - moment).total_seconds())} ago"
-    )
+    return "just now" if now - moment < timedelta(seconds=5) else f"{duration((now - moment).total_seconds())} ago"
 
 
 def utc(moment: datetime | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import polars as pl
 import streamlit as st
 
@@ -9,20 +11,22 @@ from runyard.core.settings import Settings
 from runyard.queries.query import Query
 from runyard.runtime import Runtime, open_runtime
 
+# One runtime per yard for the pages and the server's ticker together: a process has one lease on a store.
+_OPENED: dict[str, Runtime] = {}
+_OPENING = Lock()
 
-def yard() -> Runtime:
-    """Return the runtime of the yard that this process serves.
+
+def yard(*, create: bool = False) -> Runtime:
+    """Return the runtime of the yard that this process serves; the server's start also makes what is missing.
 
     Raises:
         RunyardError: there is no yard, or it cannot be read; `sentences` says so on the page.
     """
-    return _opened(str(Settings.from_env().home))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _opened(home: str) -> Runtime:
-    # A failure is not cached: the next rerun tries again.
-    return open_runtime(home)
+    home = str(Settings.from_env().home)
+    with _OPENING:
+        if home not in _OPENED:
+            _OPENED[home] = open_runtime(home, create=create)
+        return _OPENED[home]
 
 
 def frame(rt: Runtime, query: Query) -> pl.DataFrame:

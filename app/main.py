@@ -1,0 +1,55 @@
+"""The frame around every page: navigation, name, and expected errors as sentences."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from runyard.ui.errors import sentences
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Runyard", page_icon=HERE / "icon.svg", layout="wide")
+st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
+
+page = st.navigation(
+    {
+        "": [
+            st.Page(
+                "page/overview.py",
+                title="Overview",
+                icon=":material/dashboard:",
+                default=True,
+                help="All runs: what is active, what it cost, how much of it was wasted.",
+            )
+        ],
+        "Train": [
+            st.Page(
+                "page/launch.py",
+                title="Launch",
+                icon=":material/rocket_launch:",
+                url_path="launch",
+                help="Configure a training run, see its YAML and command, start it.",
+            ),
+            st.Page(
+                "page/live.py",
+                title="Live",
+                icon=":material/monitoring:",
+                url_path="live",
+                help="Watch a run while it trains: progress, loss, speed, log.",
+            ),
+        ],
+        "Run": [
+            st.Page(
+                "page/run.py",
+                title="Run detail",
+                icon=":material/description:",
+                url_path="run",
+                visibility="hidden",
+                help="One run: results, curves, configuration, environment, log.",
+            )
+        ],
+    }
+)
+st.title(page.title)
+with sentences():
+    page.run()

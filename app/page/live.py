@@ -1,0 +1,73 @@
+"""Live: one run while it trains, once a second; the address names the run."""
+
+from uuid import UUID
+
+import streamlit as st
+
+from runyard.core.clock import now
+from runyard.queries import epochs, runs
+from runyard.ui.errors import sentences
+from runyard.ui.figure import show_behind
+from runyard.ui.live_view import show_curves, show_log, show_numbers, show_progress
+from runyard.ui.run_view import ACTIVE, report_live, run_named, show_actions, show_failure, show_status
+from runyard.ui.text import escape
+from runyard.ui.yard import yard
+
+rt = yard()
+choices = runs.names().live(rt)
+if choices.is_empty():
+    with st.container(border=True, horizontal_alignment="center"):
+        st.subheader("Nothing to watch yet", anchor=False)
+        st.markdown("A run shows up here as soon as it is queued.")
+        if st.button("Launch a run", type="primary", icon=":material/rocket_launch:"):
+            st.switch_page("page/launch.py")
+    st.stop()
+
+names = {str(row["id"]): f"{row['name'] or 'unnamed'} · {row['status']}" for row in choices.to_dicts()}
+wanted = str(run_named(rt, st.query_params.get("run")) or next(iter(names)))
+names.setdefault(wanted, wanted)
+picked = st.selectbox(
+    "Run", list(names), index=list(names).index(wanted), format_func=lambda key: names[key], key=f"live-run-{wanted}"
+)
+if picked != st.query_params.get("run"):
+    st.query_params["run"] = picked
+run_id = UUID(picked)
+first = report_live(rt, run_id) or {"status": "queued"}
+
+
+@st.fragment(run_every="1s" if first["status"] in ACTIVE else None, key="live")
+def show_live() -> None:
+    """Show the run as the store has it now; a run that has ended stops the clock with one last rerun."""
+    with sentences():
+        rt.store.watch()
+        run = report_live(rt, run_id)
+        if run is None:
+            return
+        history = epochs.of_run(run_id).live(rt)
+        if first["status"] in ACTIVE and run["status"] not in ACTIVE:
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader(escape(run["name"] or "unnamed"), anchor=False, width="content")
+            show_status(run["status"])
+            st.space("stretch")
+            show_actions(rt, run, key="live")
+            if st.button("Details", icon=":material/description:", key="live-details"):
+                st.switch_page("page/run.py", query_params={"id": str(run_id)})
+        show_failure(run)
+        show_progress(run, now())
+        show_numbers(history, run, now())
+        show_curves(history, log=st.session_state.get("live-log", False))
+        show_behind(history, epochs.of_run(run_id), key="live", alt="Epochs of the run")
+        st.subheader("Log", anchor=False)
+        search = st.text_input(
+            "Search in the log",
+            key="live-search",
+            placeholder="Search in the log",
+            type="search",
+            label_visibility="collapsed",
+        )
+        show_log(rt, run_id, search=search)
+
+
+st.toggle("Logarithmic loss", key="live-log", bind="query-params")
+show_live()

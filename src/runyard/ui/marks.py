@@ -1,0 +1,53 @@
+"""What is marked on a run's loss curves: its best epoch, where it stopped, the epochs wasted after the best."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from runyard.ui.text import number
+
+Row = dict[str, Any]
+
+
+def best_mark(run: Row, epochs: pl.DataFrame) -> pl.DataFrame:
+    """Return the point of the best epoch on the validation curve; empty when there is none."""
+    found = epochs.filter((pl.col("epoch") == run["best_epoch"]) & pl.col("val_loss").is_finite())
+    return found.select(
+        "epoch",
+        pl.col("val_loss").alias("value"),
+        pl.format("best: {} at epoch {}", pl.col("val_loss").round_sig_figs(4), pl.col("epoch")).alias("label"),
+    )
+
+
+def waste_band(run: Row) -> pl.DataFrame:
+    """Return the stretch from the best epoch to the last one; empty when nothing was wasted."""
+    schema = {"start": pl.Int64, "stop": pl.Int64, "label": pl.String}
+    wasted = run["wasted_epochs"]
+    if not wasted or not run["best_epoch"]:
+        return pl.DataFrame(schema=schema)
+    word = "epoch" if wasted == 1 else "epochs"
+    return pl.DataFrame([(run["best_epoch"], run["last_epoch"], f"{wasted} {word} wasted")], schema, orient="row")
+
+
+def stop_marks(run: Row) -> pl.DataFrame:
+    """Return where the run stopped early, or where early stopping with its patience would have."""
+    marks: list[tuple[int, str]] = []
+    if run["early_stopping_triggered"]:
+        marks.append((run["completed_epochs"], "stopped early"))
+    elif run["es_stop_epoch"] and run["es_saved_epochs"]:
+        marks.append((run["es_stop_epoch"], f"patience {run['patience']} would have stopped here"))
+    return pl.DataFrame(marks, {"epoch": pl.Int64, "label": pl.String}, orient="row")
+
+
+def curve_words(run: Row, epochs: pl.DataFrame) -> str:
+    """Say what the marked curves show, for those who do not see them."""
+    parts = [f"Training and validation loss over {epochs.height} epochs"]
+    if run["best_epoch"]:
+        parts.append(f"best {number(run['best_validation_loss'])} at epoch {run['best_epoch']}")
+    if run["early_stopping_triggered"]:
+        parts.append(f"stopped early at epoch {run['completed_epochs']}")
+    if run["wasted_epochs"]:
+        parts.append(f"{run['wasted_epochs']} epochs wasted after the best")
+    return ", ".join(parts)

@@ -1,0 +1,78 @@
+"""The table of runs: status, progress, loss at a glance, time, money, and a way to each run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import streamlit as st
+
+from runyard.charts.theme import LIGHT
+from runyard.core.clock import now
+from runyard.queries import runs
+from runyard.runtime import Runtime
+from runyard.ui.yard import frame
+
+STATUSES = ("running", "queued", "completed", "failed", "cancelled")
+_SIGNS = {"running": "▶", "queued": "◷", "completed": "✓", "failed": "✕", "cancelled": "⊘"}
+_COLOURS = (LIGHT.lines[0], "#6B7680", "#1B8A5A", "#C0392B", "#B8660B")
+_COLUMNS: dict[str, Any] = {
+    "status": st.column_config.MultiselectColumn(
+        "Status", options=[f"{_SIGNS[word]} {word}" for word in STATUSES], color=list(_COLOURS), pinned=True
+    ),
+    "name": st.column_config.TextColumn("Run", pinned=True),
+    "details": st.column_config.ButtonColumn("Details", key="overview-open", type="tertiary"),
+    "agent_id": st.column_config.TextColumn("Agent"),
+    "model": st.column_config.TextColumn("Model"),
+    "progress": st.column_config.ProgressColumn("Progress", format="percent", min_value=0, max_value=1),
+    "epochs": st.column_config.TextColumn("Epochs", help="Finished / planned", alignment="right"),
+    "val_losses": st.column_config.LineChartColumn("Validation loss", help="Over the epochs"),
+    "best": st.column_config.NumberColumn("Best loss", format="%.4g", help="Smallest validation loss"),
+    "minutes": st.column_config.NumberColumn("Time (min)", format="%.1f", help="From start to end, or to now"),
+    "cost_usd": st.column_config.NumberColumn("Cost (USD)", format="%.4f"),
+    "wasted": st.column_config.NumberColumn(
+        "Wasted", format="percent", help="Share of the compute hours that came after the best epoch"
+    ),
+    "started_at": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
+}
+
+
+def show_runs(rt: Runtime, *, limit: int = 200) -> str | None:
+    """Show the newest runs; returns the id of the run whose details were asked for by a click just now."""
+    listing = frame(rt, runs.listing(limit=limit))
+    ids = [UUID(run_id) for run_id in listing["id"]]
+    losses = frame(rt, runs.loss_histories(ids)).rename({"session_id": "id"})
+    table = arranged(listing, losses, now())
+    clicked = st.session_state.get("overview-open")
+    st.dataframe(
+        table,
+        key="overview-runs",
+        hide_index=True,
+        column_config=_COLUMNS,
+        height=min(38 + 36 * table.height, 560),
+        alt="Runs, newest first, with status, progress, best loss, time and cost",
+    )
+    return str(ids[clicked["row"]]) if clicked and clicked["row"] < len(ids) else None
+
+
+def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+    """Return the rows as they are shown: one list of one status word, `12 / 60` epochs, minutes so far."""
+    ended = pl.col("ended_at").fill_null(moment)
+    status = pl.col("status").replace_strict({word: f"{_SIGNS[word]} {word}" for word in STATUSES}, default="?")
+    return listing.join(losses, on="id", how="left", maintain_order="left").select(
+        pl.concat_list(status).alias("status"),
+        pl.col("name").fill_null("unnamed"),
+        pl.lit(":material/open_in_full: Open").alias("details"),
+        "agent_id",
+        pl.coalesce("base_model", pl.lit("–")).alias("model"),
+        "progress",
+        pl.format("{} / {}", pl.col("completed_epochs").fill_null(0), pl.col("total_epochs")).alias("epochs"),
+        "val_losses",
+        pl.col("best_validation_loss").alias("best"),
+        ((ended - pl.col("started_at")).dt.total_milliseconds() / 60_000).alias("minutes"),
+        pl.col("cost_usd").cast(pl.Float64),
+        (pl.col("wasted_compute_hours") / pl.col("compute_hours")).alias("wasted"),
+        "started_at",
+    )
