@@ -13,9 +13,7 @@ LEFT_OUT = {"runyard", "pip", "wheel"}
 
 def pins() -> list[str]:
     """Lines `name==version` in alphabetic order, without local labels such as `+cpu`."""
-    found = {
-        dist.name.lower().replace("_", "-"): dist.version.split("+")[0] for dist in metadata.distributions()
-    }
+    found = {dist.name.lower().replace("_", "-"): dist.version.split("+")[0] for dist in metadata.distributions()}
     return [f"{name}=={version}" for name, version in sorted(found.items()) if name not in LEFT_OUT]
 
 

@@ -49,9 +49,7 @@ def needed() -> dict[str, set[str]]:
 def _requirements(name: str, extras: set[str]) -> Iterator[Requirement]:
     for line in metadata.requires(name) or []:
         requirement = Requirement(line)
-        if requirement.marker is None or any(
-            requirement.marker.evaluate({"extra": extra}) for extra in extras | {""}
-        ):
+        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras | {""}):
             yield requirement
 
 

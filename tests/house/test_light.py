@@ -37,9 +37,7 @@ with tempfile.TemporaryDirectory() as home:
 
 def loaded_after(code: str) -> set[str]:
     """Top-level modules in a fresh interpreter after `code`."""
-    code = (
-        f"{code}\nimport json, sys; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
-    )
+    code = f"{code}\nimport json, sys; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))

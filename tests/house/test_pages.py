@@ -40,9 +40,7 @@ def test_there_are_pages() -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_a_page_is_short(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= MOST_LINES, (
-        f"{path.name} has {len(lines)} lines; move what is not show into ui/ or queries/"
-    )
+    assert len(lines) <= MOST_LINES, f"{path.name} has {len(lines)} lines; move what is not show into ui/ or queries/"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

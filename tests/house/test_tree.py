@@ -13,19 +13,14 @@ LONGEST_MODULE = 300
 
 def tracked(*patterns: str) -> list[Path]:
     """Files that git knows and that are there."""
-    listed = subprocess.run(
-        ["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
     return [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
 
 
 def test_no_name_hides_that_a_noun_is_missing() -> None:
     paths = tracked("*.py", "*.sql")
     assert not [
-        str(path)
-        for path in paths
-        for part in path.relative_to(ROOT).with_suffix("").parts
-        if EMPTY_WORDS.search(part)
+        str(path) for path in paths for part in path.relative_to(ROOT).with_suffix("").parts if EMPTY_WORDS.search(part)
     ]
 
 
@@ -64,9 +59,7 @@ def test_the_readme_draws_the_tree_as_it_is() -> None:
     files = [path.relative_to(ROOT) for path in tracked()]
     top = {path.parts[0] for path in files if len(path.parts) > 1 and not path.parts[0].startswith(".")}
     floors = {
-        f"src/runyard/{path.parts[2]}"
-        for path in files
-        if path.parts[:2] == ("src", "runyard") and len(path.parts) > 3
+        f"src/runyard/{path.parts[2]}" for path in files if path.parts[:2] == ("src", "runyard") and len(path.parts) > 3
     }
     left_out = sorted((top | floors) - drawn)
     assert not left_out, f"there, but not drawn: {left_out}"
