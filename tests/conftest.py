@@ -27,9 +27,7 @@ runpy.run_path(str(GUARD / "sitecustomize.py"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--short", action="store_true", help="a quick round of the benchmarks and the long tests"
-    )
+    parser.addoption("--short", action="store_true", help="a quick round of the benchmarks and the long tests")
 
 
 @pytest.fixture(scope="session")

@@ -139,9 +139,7 @@ def _inside(name: str, member: str) -> bool:
 
 def _child(command: list[str], *, seconds: int) -> None:
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
-        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"{' '.join(command[1:4])} took more than {seconds} s.") from error
     if done.returncode != 0:
