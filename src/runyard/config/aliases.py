@@ -212,18 +212,14 @@ class _Border:
                 return
             block = inner
         if leaf in block and block[leaf] != value:
-            self.problems.append(
-                Problem(origin, f"says the same as {self._origin[path]}, with another value")
-            )
+            self.problems.append(Problem(origin, f"says the same as {self._origin[path]}, with another value"))
         block[leaf] = value
         self._origin[path] = origin
 
     def _split(self, shares: list[Any], where: str) -> None:
         numbers = [s for s in shares if isinstance(s, int | float) and not isinstance(s, bool) and s >= 0]
         if len(numbers) != len(shares) or len(shares) not in (2, 3) or not sum(numbers[:2]) > 0:
-            self.problems.append(
-                Problem(where, "must be the shares of train and validation, for example [0.8, 0.2]")
-            )
+            self.problems.append(Problem(where, "must be the shares of train and validation, for example [0.8, 0.2]"))
         elif len(shares) == 3 and shares[2]:
             self.problems.append(
                 Problem(where, "a share for testing is not in this version; give train and validation")

@@ -40,18 +40,12 @@ def contradictions(config: "RunConfig") -> Iterator[Problem]:
         if given not in allowed:
             yield Problem(key, f"{given!r} does not go with a model of type {kind}", allowed)
     if (data.source is None) == (data.path is None):
-        what = (
-            "name a data set (source) or a file (path)"
-            if data.source is None
-            else "give source or path, not both"
-        )
+        what = "name a data set (source) or a file (path)" if data.source is None else "give source or path, not both"
         yield Problem("training_data", what)
     if data.split_by == "group" and data.group_column is None and not isinstance(config.model, Cnn1d):
         yield Problem("training_data.group_column", "is needed to split by group")
     if isinstance(config.model, Cnn1d) and data.split_by == "column":
-        yield Problem(
-            "training_data.split_by", "series have no split column", ("random", "stratified", "group")
-        )
+        yield Problem("training_data.split_by", "series have no split column", ("random", "stratified", "group"))
     yield from _of_optimization(config)
     if isinstance(config.model, TfidfLogreg | EncoderLogreg):
         yield from _without_effect(config)
@@ -66,13 +60,9 @@ def _of_optimization(config: "RunConfig") -> Iterator[Problem]:
         yield Problem("optimization.schedule.min_lr", f"is above the learning rate {hyper.learning_rate:g}")
     right = "min" if stopping.monitor == "val_loss" else "max"
     if stopping.mode != right:
-        yield Problem(
-            "optimization.early_stopping.mode", f"the best {stopping.monitor} is the {right} one", (right,)
-        )
+        yield Problem("optimization.early_stopping.mode", f"the best {stopping.monitor} is the {right} one", (right,))
     if stopping.monitor != "val_loss" and stopping.monitor not in config.evaluation.metrics:
-        yield Problem(
-            "optimization.early_stopping.monitor", f"{stopping.monitor} is not among evaluation.metrics"
-        )
+        yield Problem("optimization.early_stopping.monitor", f"{stopping.monitor} is not among evaluation.metrics")
 
 
 def _without_effect(config: "RunConfig") -> Iterator[Problem]:
@@ -85,6 +75,4 @@ def _without_effect(config: "RunConfig") -> Iterator[Problem]:
     for section, given, default in sections:
         for name in type(given).model_fields:
             if name not in used and getattr(given, name) != getattr(default, name):
-                yield Problem(
-                    f"{section}.{name}", f"has no effect on a model of type {config.model.model_type}"
-                )
+                yield Problem(f"{section}.{name}", f"has no effect on a model of type {config.model.model_type}")

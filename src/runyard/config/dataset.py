@@ -43,7 +43,7 @@ class TrainingData(Part):
     split_by: Literal["random", "stratified", "group", "column"] = Field(
         default="stratified",
         title="Split by",
-        description="Random, the same share of each class, whole groups, or a column with train or validation.",
+        description="Random, the same share of each class, whole groups, or a column that says it.",
         json_schema_extra=BASIC,
     )
     text_column: Column = Field(

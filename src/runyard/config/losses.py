@@ -17,16 +17,12 @@ def _weights(value: Any) -> Any:
         wrong = [name for name, weight in value.items() if not _is_weight(weight)]
         if not wrong:
             return {str(name): float(weight) for name, weight in value.items()}
-        raise PydanticCustomError(
-            "class_weights", "the weight of {wrong} is not a number above 0", {"wrong": wrong[0]}
-        )
+        raise PydanticCustomError("class_weights", "the weight of {wrong} is not a number above 0", {"wrong": wrong[0]})
     raise PydanticCustomError("class_weights", "must be balanced, or a map from class names to weights")
 
 
 def _is_weight(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
 class CrossEntropy(Part):
@@ -35,13 +31,11 @@ class CrossEntropy(Part):
     kind: Literal["cross_entropy"] = Field(
         default="cross_entropy", title="Loss", description="Cross entropy over the classes."
     )
-    class_weights: Annotated[Literal["balanced"] | dict[str, float] | None, BeforeValidator(_weights)] = (
-        Field(
-            default=None,
-            title="Class weights",
-            description="A weight for each class by name, or `balanced` for the inverse of the frequencies.",
-            json_schema_extra=ADVANCED,
-        )
+    class_weights: Annotated[Literal["balanced"] | dict[str, float] | None, BeforeValidator(_weights)] = Field(
+        default=None,
+        title="Class weights",
+        description="A weight for each class by name, or `balanced` for the inverse of the frequencies.",
+        json_schema_extra=ADVANCED,
     )
     label_smoothing: Real = Field(
         default=0.0,

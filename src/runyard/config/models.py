@@ -16,9 +16,9 @@ class Lora(Part):
     rank: Whole = Field(
         default=8, ge=1, le=256, title="Rank", description="Rank of the adapters.", json_schema_extra=BASIC
     )
-    alpha: Real = Field(
-        default=16.0,
-        gt=0,
+    alpha: Whole = Field(
+        default=16,
+        ge=1,
         le=1024,
         title="Alpha",
         description="Adapters are scaled by alpha / rank.",
@@ -63,9 +63,7 @@ class TextEncoder(Part):
 class Cnn1d(Part):
     """Convolutions over time, mean pooling and a linear head: a small net for series."""
 
-    model_type: Literal["cnn1d"] = Field(
-        default="cnn1d", title="Model", description="1-D convolutional network."
-    )
+    model_type: Literal["cnn1d"] = Field(default="cnn1d", title="Model", description="1-D convolutional network.")
     channels: tuple[Width, ...] = Field(
         default=(32, 64, 64),
         min_length=1,
@@ -87,9 +85,7 @@ class Cnn1d(Part):
 class TfidfLogreg(Part):
     """TF-IDF of words and pairs of words with logistic regression: the baseline without a network."""
 
-    model_type: Literal["tfidf_logreg"] = Field(
-        default="tfidf_logreg", title="Model", description="TF-IDF baseline."
-    )
+    model_type: Literal["tfidf_logreg"] = Field(default="tfidf_logreg", title="Model", description="TF-IDF baseline.")
     max_features: Whole = Field(
         default=20_000,
         ge=10,

@@ -40,9 +40,7 @@ class Adam(Part):
 class AdamW(Part):
     """Adam with decoupled weight decay: the usual choice for transformers."""
 
-    kind: Literal["adamw"] = Field(
-        default="adamw", title="Optimizer", description="AdamW, Loshchilov and Hutter 2019."
-    )
+    kind: Literal["adamw"] = Field(default="adamw", title="Optimizer", description="AdamW, Loshchilov and Hutter 2019.")
     beta1: Real = Field(
         default=0.9,
         ge=0,
@@ -92,9 +90,7 @@ class Sgd(Part):
 class RmsProp(Part):
     """Gradients divided by the root of their mean square."""
 
-    kind: Literal["rmsprop"] = Field(
-        default="rmsprop", title="Optimizer", description="RMSprop, Hinton 2012."
-    )
+    kind: Literal["rmsprop"] = Field(default="rmsprop", title="Optimizer", description="RMSprop, Hinton 2012.")
     rho: Real = Field(
         default=0.99,
         ge=0,

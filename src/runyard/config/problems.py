@@ -90,9 +90,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _locate(
-    loc: tuple[int | str, ...], model: type[Part]
-) -> tuple[list[int | str], list[type[Part]], tuple[str, ...]]:
+def _locate(loc: tuple[int | str, ...], model: type[Part]) -> tuple[list[int | str], list[type[Part]], tuple[str, ...]]:
     """Return the path as its writer sees it, the models at its end and the allowed words."""
     path: list[int | str] = []
     owners: list[type[Part]] = [model]
@@ -105,9 +103,7 @@ def _locate(
             continue
         path.append(key)
         owners = reached
-        fields = [
-            part.model_fields[key] for part in reached if isinstance(key, str) and key in part.model_fields
-        ]
+        fields = [part.model_fields[key] for part in reached if isinstance(key, str) and key in part.model_fields]
         annotation = fields[0].annotation if fields else annotation
         reached = [part for field in fields for part in _parts_in(field.annotation)]
     return path, reached or owners, tuple(map(str, _words_in(annotation)))

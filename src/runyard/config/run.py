@@ -86,9 +86,7 @@ class RunConfig(Part):
         json_schema_extra=ADVANCED,
     )
     model: Model = Field(title="Model", description="What is trained.", json_schema_extra=BASIC)
-    training_data: TrainingData = Field(
-        title="Data", description="What it learns from.", json_schema_extra=BASIC
-    )
+    training_data: TrainingData = Field(title="Data", description="What it learns from.", json_schema_extra=BASIC)
     hyperparameters: Hyperparameters = Field(
         default_factory=Hyperparameters,
         title="Hyperparameters",

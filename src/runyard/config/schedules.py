@@ -24,9 +24,7 @@ _MIN = Field(
 class Constant(Part):
     """The same rate after the warm-up."""
 
-    kind: Literal["constant"] = Field(
-        default="constant", title="Schedule", description="The rate stays where it is."
-    )
+    kind: Literal["constant"] = Field(default="constant", title="Schedule", description="The rate stays where it is.")
 
 
 class Linear(Part):
@@ -53,9 +51,7 @@ class Cosine(Part):
 class Polynomial(Part):
     """A power of the remaining share of the run."""
 
-    kind: Literal["polynomial"] = Field(
-        default="polynomial", title="Schedule", description="A power of what remains."
-    )
+    kind: Literal["polynomial"] = Field(default="polynomial", title="Schedule", description="A power of what remains.")
     power: Real = Field(
         default=1.0,
         gt=0,

@@ -37,19 +37,13 @@ def read_series(source: Source, data: TrainingData) -> SeriesSet:
     if source.path is None:
         return _digits()
     if source.format != "npz":
-        raise Invalid(
-            f"{source.path} is a table, not series.", hint="cnn1d reads NPZ files; texts need a text model."
-        )
+        raise Invalid(f"{source.path} is a table, not series.", hint="cnn1d reads NPZ files; texts need a text model.")
     try:
         with np.load(source.path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         pickled = "allow_pickle" in str(error)
-        hint = (
-            "Pickled arrays are not read: store values and lengths."
-            if pickled
-            else "Write it with numpy.savez."
-        )
+        hint = "Pickled arrays are not read: store values and lengths." if pickled else "Write it with numpy.savez."
         raise Invalid(f"{source.path} is not an NPZ file of plain arrays: {error}", hint=hint) from error
     return _series_of(arrays, str(source.path), data)
 
@@ -70,9 +64,7 @@ def _series_of(arrays: "Mapping[str, NDArray[Any]]", name: str, data: TrainingDa
     groups = arrays[group_key] if group_key else None
     for key, array in (("y", labels), (group_key, groups)):
         if array is not None and array.shape != (len(series),):
-            raise Invalid(
-                f"{name}: {key} has the shape {array.shape}, expected ({len(series)},).", hint=_SHAPES
-            )
+            raise Invalid(f"{name}: {key} has the shape {array.shape}, expected ({len(series)},).", hint=_SHAPES)
     for index, piece in enumerate(series):
         if not np.isfinite(piece).all():
             step = int(np.argwhere(~np.isfinite(piece))[0][0])
@@ -94,21 +86,12 @@ def _pieces(arrays: "Mapping[str, NDArray[Any]]", name: str) -> "list[NDArray[np
     if values.ndim == dimensions - 1:
         values = values[..., None]
     if values.ndim != dimensions or values.dtype.kind not in "fiu" or 0 in values.shape:
-        raise Invalid(
-            f"{name}: the values have the shape {values.shape} and type {values.dtype}.", hint=_SHAPES
-        )
+        raise Invalid(f"{name}: the values have the shape {values.shape} and type {values.dtype}.", hint=_SHAPES)
     if "X" in arrays:
         return list(values.astype(np.float32))
     lengths = arrays["lengths"]
-    if (
-        lengths.dtype.kind not in "iu"
-        or lengths.ndim != 1
-        or (lengths < 1).any()
-        or lengths.sum() != len(values)
-    ):
-        raise Invalid(
-            f"{name}: lengths do not add up to the {len(values)} time steps of values.", hint=_SHAPES
-        )
+    if lengths.dtype.kind not in "iu" or lengths.ndim != 1 or (lengths < 1).any() or lengths.sum() != len(values):
+        raise Invalid(f"{name}: lengths do not add up to the {len(values)} time steps of values.", hint=_SHAPES)
     return np.split(values.astype(np.float32), np.cumsum(lengths)[:-1])
 
 

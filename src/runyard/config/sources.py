@@ -55,9 +55,7 @@ def find_source(data: TrainingData, yard: Yard) -> Source:
             hint=f"Set training_data.format to one of {', '.join(FORMATS)}.",
         )
     if path.stat().st_size == 0:
-        raise Invalid(
-            f"The data file {path} is empty.", hint="It needs rows with a text and a label, or series."
-        )
+        raise Invalid(f"The data file {path} is empty.", hint="It needs rows with a text and a label, or series.")
     return Source(name, kind, path)
 
 

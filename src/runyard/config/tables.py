@@ -53,17 +53,13 @@ def read_table(source: Source, data: TrainingData, *, limit: int | None = None) 
             if not value or (key == "split" and value.lower() not in _VALIDATION | {"train"}):
                 expected = "train, validation, val or test" if key == "split" else "a value"
                 problems.append(
-                    Problem(
-                        f"{path.name}, line {number}", f"column {name!r} holds {row[name]!r}, not {expected}"
-                    )
+                    Problem(f"{path.name}, line {number}", f"column {name!r} holds {row[name]!r}, not {expected}")
                 )
             columns[key].append(value)
         if len(problems) >= _SHOWN:
             break
     if problems:
-        raise Invalid(
-            f"{path} has rows that cannot be used.", hint="Mend or drop them.", problems=problems[:_SHOWN]
-        )
+        raise Invalid(f"{path} has rows that cannot be used.", hint="Mend or drop them.", problems=problems[:_SHOWN])
     if number == 0:
         raise Invalid(f"{path} has no rows.", hint=f"It needs the columns {' and '.join(wanted.values())}.")
     splits = columns.get("split")
@@ -99,18 +95,14 @@ def _rows(source: Source) -> Iterator[Row]:
         else:
             raise Invalid(f"{source.path} holds series, not texts.", hint="Take a model of type cnn1d.")
     except UnicodeDecodeError as error:
-        raise Invalid(
-            f"{source.path} is not UTF-8 text ({error.reason}).", hint="Save it as UTF-8."
-        ) from error
+        raise Invalid(f"{source.path} is not UTF-8 text ({error.reason}).", hint="Save it as UTF-8.") from error
     except OSError as error:
         raise Invalid(f"{source.path} cannot be read: {error.strerror or error}.") from error
 
 
 def _broken(path: Path, line: int, message: str, expected: str) -> Invalid:
     problem = Problem(f"{path.name}, line {line}", f"{message}; expected {expected}")
-    return Invalid(
-        f"{path}, line {line}: {message}; expected {expected}.", hint="Mend that line.", problems=[problem]
-    )
+    return Invalid(f"{path}, line {line}: {message}; expected {expected}.", hint="Mend that line.", problems=[problem])
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
@@ -126,9 +118,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 if row:
                     yield reader.line_num, dict(zip(header, row, strict=True))
         except csv.Error as error:
-            raise _broken(
-                path, reader.line_num, str(error), 'comma-separated fields, quoted with "'
-            ) from error
+            raise _broken(path, reader.line_num, str(error), 'comma-separated fields, quoted with "') from error
 
 
 def _jsonl_rows(path: Path) -> Iterator[Row]:
@@ -157,6 +147,4 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
                     number += 1
                     yield number, row
     except pyarrow.ArrowException as error:
-        raise Invalid(
-            f"{path} is not a Parquet file: {str(error).splitlines()[0]}", hint="Write it anew."
-        ) from error
+        raise Invalid(f"{path} is not a Parquet file: {str(error).splitlines()[0]}", hint="Write it anew.") from error

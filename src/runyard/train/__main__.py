@@ -1,0 +1,48 @@
+"""`python -m runyard.train RUN_FOLDER --attempt N`: one attempt of one run, in a process of its own."""
+
+import argparse
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from runyard.core.paths import RunFolder
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the attempt unless somebody runs it already; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m runyard.train", description=__doc__)
+    parser.add_argument("folder", type=Path, help="the folder of the run, with its config.yaml")
+    parser.add_argument("--attempt", type=int, default=1, help="number of this incarnation, from 1")
+    given = parser.parse_args(arguments)
+    folder = RunFolder(given.folder.absolute())
+    if not folder.config.is_file():
+        parser.error(f"{folder.config} does not exist")
+    lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0
+    _set_environment(folder)
+    from runyard.train.runner import run_attempt
+
+    return run_attempt(folder, given.attempt)
+
+
+def _set_environment(folder: RunFolder) -> None:
+    """Set what numerical libraries read once, when they are imported: threads, and no network."""
+    from runyard.config.run import load_run_config
+    from runyard.core.errors import RunyardError
+
+    try:
+        threads = load_run_config(folder.config).resources.threads
+    except RunyardError:
+        threads = 1  # the attempt reads the config again and journals what is wrong with it
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

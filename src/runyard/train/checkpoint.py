@@ -1,0 +1,165 @@
+"""Checkpoints: folders that are whole or not there, checked by their sums before they are used.
+
+A checkpoint is written beside its place, synced, then renamed. Its manifest holds the sha256 of each file and names
+the checkpoint of the best epoch so far, which is kept for as long as one of the kept ones names it.
+"""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from runyard.train.files import sha256_of, sync_path
+
+_WEIGHTS, _STATE, _MANIFEST = "model.safetensors", "state.pt", "manifest.json"
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint on disk; `sha256` is that of its manifest, which holds those of its files."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint whose sums agree."""
+
+    name: str
+    weights: Weights
+    state: dict[str, Any]
+
+
+def trained_weights(model: torch.nn.Module) -> Weights:
+    """Return what training changes: trainable parameters and buffers, tied ones once, on the CPU."""
+    frozen = {name for name, parameter in model.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
+    kept: Weights = {}
+    seen: set[int] = set()
+    for name, tensor in model.state_dict().items():
+        if name not in frozen and not (tensor.numel() and tensor.data_ptr() in seen):
+            seen.add(tensor.data_ptr())
+            kept[name] = tensor.detach().cpu().contiguous()
+    return kept
+
+
+def checkpoint_name(step: int) -> str:
+    """Return the name of the checkpoint of a step."""
+    return f"step-{step:08d}"
+
+
+def save_checkpoint(folder: Path, name: str, weights: Weights, state: dict[str, Any], *, best: str, keep: int) -> Saved:
+    """Write a checkpoint and drop those that are not among the newest `keep` nor named as best by one of them.
+
+    Raises:
+        OSError: the disk is full; the checkpoints before stay as they are.
+    """
+    final, beside = folder / name, folder / f"{name}.tmp"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        save_file(weights, beside / _WEIGHTS)
+        torch.save(state, beside / _STATE)
+        manifest = {"best": best, "sha256": {file: sha256_of(beside / file) for file in (_WEIGHTS, _STATE)}}
+        (beside / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), "utf-8")
+        for file in (_WEIGHTS, _STATE, _MANIFEST):
+            sync_path(beside / file)
+        sync_path(beside)
+        shutil.rmtree(final, ignore_errors=True)
+        beside.rename(final)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    sync_path(folder)
+    _prune(folder, keep)
+    size = sum(path.stat().st_size for path in final.iterdir())
+    return Saved(final, size, sha256_of(final / _MANIFEST))
+
+
+def load_newest(folder: Path, complain: Callable[[str], None]) -> Loaded | None:
+    """Return the newest checkpoint that is whole, with the best one it names; says which ones are damaged."""
+    for name in reversed(_names(folder)):
+        try:
+            manifest = _checked(folder / name)
+            if manifest["best"] and manifest["best"] != name:
+                _checked(folder / manifest["best"])
+            state = torch.load(folder / name / _STATE, weights_only=True, map_location="cpu")
+            return Loaded(name, load_file(folder / name / _WEIGHTS), state)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, an older one may be whole
+            complain(f"The checkpoint {name} cannot be used ({error}); going one back.")
+    return None
+
+
+def load_weights(folder: Path, name: str) -> Weights:
+    """Return the weights of one checkpoint.
+
+    Raises:
+        ValueError, OSError: it is damaged or gone.
+    """
+    _checked(folder / name)
+    return load_file(folder / name / _WEIGHTS)
+
+
+def put_weights(model: torch.nn.Module, weights: Weights) -> None:
+    """Put trained weights back; what training does not change stays as it is.
+
+    Raises:
+        ValueError: the weights do not belong to this model.
+    """
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    if unexpected or set(missing) & set(trained_weights(model)):
+        raise ValueError(f"the weights do not fit the model: {[*unexpected, *missing][:3]}")
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of all random number generators, in a form that loads without pickles."""
+    kind, keys, *rest = np.random.get_state(legacy=True)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": random.getstate(),
+        "numpy": [kind, np.asarray(keys).tolist(), *rest],
+    }
+
+
+def put_random_state(state: dict[str, Any]) -> None:
+    """Take up the random numbers where they were."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    random.setstate(state["python"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("step-*") if path.suffix != ".tmp" and path.is_dir())
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((path / _MANIFEST).read_text("utf-8"))
+    for file, expected in manifest["sha256"].items():
+        if sha256_of(path / file) != expected:
+            raise ValueError(f"the sha256 of {path.name}/{file} does not agree")
+    return manifest
+
+
+def _prune(folder: Path, keep: int) -> None:
+    names = _names(folder)
+    kept = set(names[-keep:])
+    for name in names[-keep:]:
+        try:
+            kept.add(json.loads((folder / name / _MANIFEST).read_text("utf-8"))["best"])
+        except (OSError, ValueError, KeyError):
+            continue
+    for name in set(names) - kept:
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,0 +1,46 @@
+"""Signs of life: a thread that journals CPU and memory every five seconds and has the journal synced."""
+
+import logging
+import threading
+
+import psutil
+
+from runyard.core.journal import RunJournal
+from runyard.train.progress import Progress
+
+_LOG = logging.getLogger(__name__)
+_SYNC_SECONDS, _BEATS = 1.0, 5
+
+
+class Heartbeat:
+    """Beats from `start` to `stop`; the numbers are those of the whole process."""
+
+    def __init__(self, pen: RunJournal, progress: Progress) -> None:
+        self._pen, self._progress = pen, progress
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="runyard-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Start beating."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait for the last beat."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        process = psutil.Process()
+        process.cpu_percent()  # the first call only starts the measurement
+        beats = 0
+        while not self._stopping.wait(_SYNC_SECONDS):
+            beats += 1
+            try:
+                if beats % _BEATS == 0:
+                    memory_gb = process.memory_info().rss / 1e9
+                    values = {"system/cpu_percent": process.cpu_percent(), "system/memory_gb": memory_gb}
+                    self._pen.metrics(self._progress.step, values)
+                self._pen.journal.sync()
+            except OSError as error:
+                _LOG.warning("the heartbeat could not be written: %s", error)

@@ -1,0 +1,114 @@
+"""The life of one attempt: from `started` to `ended`, whatever happens in between."""
+
+import shutil
+import traceback
+from dataclasses import replace
+from typing import Any
+
+from runyard.config.models import EncoderLogreg, TfidfLogreg
+from runyard.config.run import load_run_config
+from runyard.core.clock import iso, now
+from runyard.core.journal import Journal, RunJournal
+from runyard.core.paths import RunFolder, Yard
+from runyard.core.settings import Settings
+from runyard.train import circumstances
+from runyard.train.attempt import Attempt, Interruption
+from runyard.train.files import write_manifest
+from runyard.train.heartbeat import Heartbeat
+from runyard.train.outcome import Cancelled, Outcome, failure_of
+from runyard.train.progress import Progress
+
+_SPOKEN = ("train_loss", "val_loss", "level", "status", "error_message", "message", "hint", "best_epoch", "path")
+
+
+class SpokenJournal(RunJournal):
+    """A journal whose events, other than metrics, are also a line each of the run's log."""
+
+    def emit(self, kind: str, /, **fields: Any) -> None:
+        super().emit(kind, **fields)
+        shown = {key: fields[key] for key in ("epoch", "step", *_SPOKEN) if fields.get(key) not in (None, "")}
+        words = (f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in shown.items())
+        print(iso(now()), self.run_id[:8], kind, *words, flush=True)
+
+
+def run_attempt(folder: RunFolder, attempt: int) -> int:
+    """Run one attempt to its end; return the exit code: 0 completed, 1 failed or cancelled."""
+    from runyard.store.ingest import Ticker
+
+    yard = Yard(folder.path.parent.parent)
+    pen = SpokenJournal(Journal(folder.journal(attempt)), folder.path.name, attempt)
+    ticker = Ticker(yard)
+    ticker.start()
+    try:
+        return _from_start_to_end(folder, yard, pen)
+    except OSError as error:
+        # The journal itself cannot be written: whoever looks after lost runs will find this one.
+        traceback.print_exception(error)
+        return 1
+    finally:
+        try:
+            pen.journal.close()
+        except OSError as error:
+            traceback.print_exception(error)
+        ticker.stop()
+
+
+def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal) -> int:
+    interruption, progress = Interruption(), Progress()
+    heartbeat = Heartbeat(pen, progress)
+    ended: dict[str, Any]
+    outcome = Outcome()
+    try:
+        interruption.install()
+        if folder.cancel.exists():
+            raise Cancelled
+        heartbeat.start()
+        outcome = _train(folder, yard, pen, interruption, progress)
+        ended = {"status": "completed"}
+    except Cancelled:
+        ended = {"status": "cancelled"}
+    except BaseException as error:  # noqa: BLE001 - the edge of the process: every end is journalled
+        traceback.print_exception(error)
+        failure = failure_of(error)
+        ended = {
+            "status": "failed",
+            "error_kind": failure.kind,
+            "error_message": failure.message,
+            "error_hint": failure.hint or None,
+            "error_details": failure.details,
+        }
+    interruption.patient = True
+    heartbeat.stop()
+    pen.emit(
+        "ended",
+        **ended,
+        early_stopped=progress.stopped,
+        memory_peak_gb=circumstances.memory_peak_gb(),
+        cpu_seconds=progress.cpu_seconds + circumstances.cpu_seconds(),
+        tokens=outcome.tokens or progress.tokens,
+        steps=outcome.steps or progress.step,
+        model_path=outcome.model_path,
+        model_sha256=outcome.model_sha256,
+    )
+    return 0 if ended["status"] == "completed" else 1
+
+
+def _train(folder: RunFolder, yard: Yard, pen: RunJournal, interruption: Interruption, progress: Progress) -> Outcome:
+    config = load_run_config(folder.config)
+    attempt = Attempt(folder, yard, config, Settings.from_env(home=yard.home), pen, interruption, progress)
+    beside = folder.path / "model.tmp"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    # Each family imports what it needs and no more: seconds and hundreds of megabytes.
+    if isinstance(config.model, TfidfLogreg | EncoderLogreg):
+        from runyard.train.baselines import run_baseline
+
+        outcome = run_baseline(attempt, beside)
+    else:
+        from runyard.train.network import run_network
+
+        outcome = run_network(attempt, beside)
+    sha256 = write_manifest(beside)
+    shutil.rmtree(folder.model, ignore_errors=True)
+    beside.rename(folder.model)
+    return replace(outcome, model_path=folder.model.name, model_sha256=sha256)

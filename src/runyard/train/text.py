@@ -1,0 +1,116 @@
+"""The task of classifying texts with an encoder: all weights, LoRA adapters beside them, or the head alone."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from runyard.config.models import Lora, TextEncoder
+from runyard.config.run import RunConfig
+from runyard.config.sources import find_model
+from runyard.core.errors import Invalid
+from runyard.core.paths import Yard
+from runyard.train.encoder import (
+    TextClassifier,
+    features_of,
+    load_encoder,
+    padded,
+    save_classifier,
+    tokenized,
+)
+from runyard.train.losses import build_loss
+from runyard.train.order import epoch_order, in_order
+from runyard.train.scores import classification_scores, numbered
+from runyard.train.task import Batch, Batches, Built, Loss, Part
+from runyard.train.text_data import read_text_data
+
+Notice = Callable[[str, str, str], None]
+
+
+class TextTask:
+    """Texts with a class each. With the encoder frozen its features are computed once, before the first epoch."""
+
+    def __init__(self, config: RunConfig, yard: Yard, notice: Notice, device: torch.device) -> None:
+        self._config, self._yard, self._notice, self._device = config, yard, notice, device
+
+    def build(self) -> Built:
+        config, part, hyper = self._config, self._config.model, self._config.hyperparameters
+        assert isinstance(part, TextEncoder)
+        encoder, self._tokenizer = load_encoder(find_model(part.base_model, self._yard))
+        data = read_text_data(config, self._yard)
+        self.classes = data.classes
+        self._rows, cut = tokenized(self._tokenizer, encoder, data.texts, hyper.max_length)
+        if cut:
+            message = f"{cut} of {len(self._rows)} texts are longer than {hyper.max_length} tokens and were cut."
+            self._notice("info", message, "Raise hyperparameters.max_length to read more of them.")
+        self._padding = self._tokenizer.pad_token_id or 0
+        self._y = torch.from_numpy(numbered(data.labels, data.classes))
+        self._members: dict[str, list[int]] = {"train": data.training, "validation": data.validation}
+        self._loss = build_loss(config.optimization.loss, data.classes, self._y[data.training])
+        self._features: torch.Tensor | None = None
+        width = int(encoder.config.hidden_size)
+        if config.method == "lora":
+            encoder = with_adapters(encoder, part.lora)
+        elif config.method == "frozen":
+            encoder.requires_grad_(False)
+            self._features = features_of(encoder, self._rows, self._padding, 32, self._device)
+        model = TextClassifier(encoder, width, len(data.classes), hyper.dropout)
+        return Built(model, {**data.facts, "base_model": part.base_model}, self._save)
+
+    def batches(self, part: Part, epoch: int) -> Sequence[Batch]:
+        members, size = self._members[part], self._config.hyperparameters.batch_size
+        lengths = None if self._features is not None else [len(self._rows[i]) for i in members]
+        if part == "train":
+            order = epoch_order(len(members), size, seed=self._config.seed, epoch=epoch, lengths=lengths)
+        else:
+            by_length = sorted(range(len(members)), key=lengths.__getitem__) if lengths else range(len(members))
+            order = in_order(by_length, size)
+        return Batches(order, lambda numbers: self._batch([members[i] for i in numbers]))
+
+    def _batch(self, numbers: list[int]) -> Batch:
+        labels, tokens = self._y[numbers], sum(len(self._rows[i]) for i in numbers)
+        if self._features is not None:
+            return Batch({"features": self._features[numbers]}, labels, tokens)
+        return Batch(padded([self._rows[i] for i in numbers], self._padding), labels, tokens)
+
+    def loss(self, model: torch.nn.Module, batch: Batch) -> Loss:
+        logits = model(**batch.inputs)
+        total, count = self._loss(logits, batch.labels)
+        return Loss(total, count, logits.detach())
+
+    def metrics(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+        names = self._config.evaluation.metrics
+        return classification_scores(logits.argmax(-1).numpy(), labels.numpy(), len(self.classes), names)
+
+    def _save(self, model: torch.nn.Module, folder: Path) -> None:
+        """Write the encoder (adapters merged into it), its tokenizer and the head."""
+        assert isinstance(model, TextClassifier)
+        encoder: Any = model.encoder
+        if self._config.method == "lora":
+            encoder = encoder.merge_and_unload(safe_merge=True)
+        about = {"classes": self.classes, "max_length": self._config.hyperparameters.max_length}
+        save_classifier(folder, encoder, self._tokenizer, model.head.state_dict(), about)
+
+
+def with_adapters(encoder: Any, lora: Lora) -> Any:
+    """Return the encoder frozen, with trainable LoRA adapters beside its layers.
+
+    Raises:
+        Invalid: the named layers are not there, or peft does not know the usual ones of this architecture.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    adapters = LoraConfig(
+        task_type=TaskType.FEATURE_EXTRACTION,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets) or None,
+    )
+    try:
+        return get_peft_model(encoder, adapters)
+    except ValueError as error:
+        linear = sorted({n.rsplit(".", 1)[-1] for n, m in encoder.named_modules() if isinstance(m, torch.nn.Linear)})
+        hint = f"Set model.lora.targets to some of: {', '.join(linear)}."
+        raise Invalid(f"LoRA cannot be put into this model: {error}", hint=hint) from error
