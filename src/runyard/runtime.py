@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -39,7 +38,7 @@ class Runtime:
         with self._lock:
             try:
                 if self._journal is None:
-                    name = f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+                    name = f"{os.getpid()}-{os.urandom(4).hex()}.jsonl"
                     self._journal = Journal(self.yard.events / name)
                 self._journal.write(event)
             except OSError as error:

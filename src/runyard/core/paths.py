@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -52,7 +52,7 @@ class RunFolder:
 
     def journal(self, attempt: int) -> Path:
         """Return a fresh journal name: one file per process incarnation."""
-        return self.path / f"journal-{attempt}-{secrets.token_hex(4)}.jsonl"
+        return self.path / f"journal-{attempt}-{os.urandom(4).hex()}.jsonl"
 
 
 @dataclass(frozen=True)

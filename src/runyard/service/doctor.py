@@ -18,7 +18,11 @@ from runyard.runtime import Runtime
 _LOW_BYTES = 1 << 30
 _NETWORK = {"nfs", "nfs4", "cifs", "smbfs", "smb3", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs"}
 _REJECTED = "SELECT count(*) AS n FROM rejected_events"
-_ACTIVE = "SELECT count(*) FILTER (WHERE status = 'running') AS running, count(*) AS active FROM runs WHERE status IN ('queued', 'running')"
+_ACTIVE = """
+SELECT count(*) FILTER (WHERE status = 'running') AS running, count(*) AS active
+FROM runs
+WHERE status IN ('queued', 'running')
+"""
 _TRAINING = ("torch", "transformers", "peft", "sklearn", "safetensors")
 
 

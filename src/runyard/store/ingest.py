@@ -117,7 +117,8 @@ class Ingest:
 
     def _run_locked(self, lock: int, snapshot: bool, replace_views: bool, patience: float) -> Ingested:
         is_new = not self.yard.store_db.exists()
-        journals = self.journals.all_names() if is_new else list(self.journals.sizes())
+        open_journals = list(self.journals.sizes())
+        journals = self.journals.all_names() if is_new else open_journals
         with self.lease.writing(patience_seconds=patience) as cursor:
             if is_new or replace_views:
                 migrate(cursor, replace_views=True)
@@ -128,7 +129,7 @@ class Ingest:
         if is_new or (snapshot and publish.is_stale(self.yard)) or publish.is_due(self.yard, copy_seconds):
             copy, copy_seconds = publish.take_snapshot(self.yard, self.lease, lock)
         for name in list(folded):
-            if name in self.journals.sizes() and compress_ended(self.yard, name, folded[name]):
+            if name in open_journals and compress_ended(self.yard, name, folded[name]):
                 del folded[name]
         Hint(folded, copy_seconds).write(self.yard)
         return Ingested(counts.events, counts.rejected, copy.number if copy else None)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from runyard.core.errors import NotFound
+from runyard.core.errors import Invalid, NotFound
 from runyard.core.paths import Yard
 from runyard.store.lease import Lease, quoted, translated
 from runyard.store.publish import Copy, newest
@@ -70,3 +70,22 @@ class Snapshots:
     def _leave(self, number: int) -> None:
         with self._state:
             self._users[number] -= 1
+
+
+def private_relation(yard: Yard, sql: str) -> duckdb.DuckDBPyRelation:
+    """Return a relation on the newest snapshot that has a DuckDB of its own and lives as long as it is kept.
+
+    Raises:
+        NotFound: the yard has no snapshot yet.
+        Invalid: DuckDB does not accept the statement.
+    """
+    copy = newest(yard.store)
+    if copy is None:
+        raise NotFound("This yard has no data yet.", hint="Launch a run, or `runyard demo`, to make some.")
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"ATTACH {quoted(copy.path)} AS yard (READ_ONLY)")
+    connection.execute("USE yard")
+    try:
+        return connection.sql(sql)
+    except duckdb.Error as error:
+        raise Invalid(f"The query failed: {error}", hint="Check names and types against the schema.") from error

@@ -16,7 +16,7 @@ from runyard.store.flock import flock
 from runyard.store.ingest import Ingest, Ingested, Ticker
 from runyard.store.lease import Lease
 from runyard.store.rebuild import rebuild
-from runyard.store.snapshots import Snapshots
+from runyard.store.snapshots import Snapshots, private_relation
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -60,6 +60,15 @@ class Store:
         """
         with self._snapshots.reading() as cursor:
             return _frame(cursor, sql, parameters)
+
+    def relation(self, sql: str) -> duckdb.DuckDBPyRelation:
+        """Return a lazy relation on the newest snapshot, with a DuckDB of its own, to keep as long as one likes.
+
+        Raises:
+            NotFound: the yard has no data yet.
+            Invalid: DuckDB does not accept the statement.
+        """
+        return private_relation(self.yard, sql)
 
     def live(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
         """Run a short SELECT on the store itself: for Live, queue and status alone, at most about 50 ms.
