@@ -1,0 +1,216 @@
+"""The SDK as somebody's own script uses it: real processes, a real yard, rows read back by SQL."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import runyard
+from runyard.core.errors import Conflict, Invalid, NotFound, Unavailable
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "yard"
+
+
+def script(text: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text)],
+        env={**os.environ, "RUNYARD_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def only(sql: str, home: Path) -> dict[str, object]:
+    rows = runyard.query(sql, home=home).pl().to_dicts()
+    assert len(rows) == 1
+    return rows[0]
+
+
+def test_a_run_becomes_rows(home: Path) -> None:
+    with runyard.init(agent="bot", config={"lr": 3e-4, "seed": 7}, tags=["a"], home=home) as run:
+        for epoch in (1, 2, 3):
+            run.log({"train/loss": 1 / epoch}, step=10 * epoch)
+            run.log_epoch(epoch, train_loss=1 / epoch, val_loss=[3.0, 1.0, 2.0][epoch - 1], accuracy=0.5)
+    row = only("FROM runs JOIN training_sessions USING (id)", home)
+    assert row["status"] == "completed"
+    assert row["seed"] == 7
+    assert row["tags"] == ["a"]
+    assert row["best_epoch"] == 2
+    assert row["best_validation_loss"] == 1.0
+    assert row["completed_epochs"] == 3
+    assert row["final_training_loss"] == pytest.approx(1 / 3)
+    assert '"learning_rate":0.0003' in str(row["hyperparameters"]).replace(" ", "")
+    steps = runyard.query("SELECT step FROM metrics WHERE name = 'train/loss' ORDER BY 1", home=home).fetchall()
+    assert steps == [(10,), (20,), (30,)]
+
+
+def test_counting_from_zero_is_shifted_for_the_whole_run(home: Path) -> None:
+    with runyard.init(home=home) as run:
+        for epoch in range(3):
+            run.log_epoch(epoch, val_loss=1.0)
+    assert runyard.query("SELECT epoch FROM training_epochs ORDER BY 1", home=home).fetchall() == [(1,), (2,), (3,)]
+
+
+def test_numbers_of_many_kinds_and_what_is_none(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    values = {
+        "int": 1,
+        "bool": True,
+        "numpy": np.float32(0.5),
+        "array": np.array([2.5]),
+        "torch": torch.tensor(1.5, requires_grad=True),
+        "nested": {"a": {"b": 3}},
+        "nan": float("nan"),
+        "inf": -math.inf,
+        "text": "no number",
+        "big": np.zeros(3),
+        "none": None,
+    }
+    with runyard.init(home=home) as run:
+        run.log(values)
+        run.log(values)
+    found = dict(runyard.query("SELECT name, value FROM metrics WHERE step = 1", home=home).fetchall())
+    assert math.isnan(found.pop("nan"))
+    assert found == {
+        "int": 1,
+        "bool": 1,
+        "numpy": 0.5,
+        "array": 2.5,
+        "torch": 1.5,
+        "nested/a/b": 3,
+        "inf": -math.inf,
+    }
+    told = capfd.readouterr().err
+    assert told.count("'text' is no number") == 1
+    assert "'big'" in told
+    assert "'none'" in told
+
+
+def test_steps_may_come_in_any_order(home: Path) -> None:
+    with runyard.init(home=home) as run:
+        for step in (5, 3, 9):
+            run.log({"x": step}, step=step)
+        run.log({"x": 10})
+    rows = runyard.query("SELECT step, value FROM metric_points ORDER BY step", home=home).fetchall()
+    assert rows == [(3, 3.0), (5, 5.0), (9, 9.0), (10, 10.0)]
+
+
+def test_an_exception_fails_the_run_and_goes_on(home: Path) -> None:
+    with pytest.raises(ValueError, match="boom"), runyard.init(home=home):
+        raise ValueError("boom")
+    row = only("FROM runs", home)
+    assert (row["status"], row["error_kind"], row["error_message"]) == ("failed", "exception", "ValueError: boom")
+    assert "Traceback" in str(row["error_details"])
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("", "completed"), ("raise ValueError('late')", "failed"), ("raise KeyboardInterrupt", "cancelled")],
+)
+def test_a_script_without_finish_is_closed_at_exit(home: Path, ending: str, status: str) -> None:
+    script(f"import runyard\nrunyard.init()\nrunyard.log_epoch(1, val_loss=1.0)\n{ending}", home)
+    row = only("FROM runs JOIN training_sessions USING (id)", home)
+    assert row["status"] == status
+    assert row["completed_epochs"] == 1
+
+
+def test_a_killed_script_loses_nothing_it_logged(home: Path) -> None:
+    script(
+        """
+        import os, runyard
+        run = runyard.init()
+        for step in range(500):
+            run.log({"x": step})
+        os.kill(os.getpid(), 9)
+        """,
+        home,
+    )
+    assert only("SELECT count(*) AS n, max(value) AS last FROM metrics", home) == {"n": 500, "last": 499.0}
+
+
+def test_a_forked_child_may_log_too(home: Path) -> None:
+    done = script(
+        """
+        import os, runyard
+        run = runyard.init()
+        if os.fork() == 0:
+            for step in range(100):
+                run.log({"child": step}, step=step + 1)
+            os._exit(0)
+        os.wait()
+        run.log({"parent": 1})
+        runyard.finish()
+        """,
+        home,
+    )
+    assert done.returncode == 0, done.stderr
+    assert only("SELECT count(*) AS n, count(DISTINCT name) AS names FROM metrics", home) == {"n": 101, "names": 2}
+
+
+def test_logging_never_raises_after_init(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = runyard.init(home=home)
+    run.log({"x": object()})
+    run.log_epoch("three")  # type: ignore[arg-type]
+    run.log(None)  # type: ignore[arg-type]
+    run.finish()
+    run.log({"x": 1})
+    run.log_epoch(1, val_loss=1.0)
+    run.finish()
+    assert "finished" in capfd.readouterr().err
+    assert only("SELECT count(*) AS n FROM runs", home) == {"n": 1}
+
+
+def test_module_level_functions_work_on_the_current_run(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    runyard.log({"x": 1})
+    assert "without a run" in capfd.readouterr().err
+    runyard.init(home=home)
+    with pytest.raises(Conflict, match="still open"):
+        runyard.init(home=home)
+    runyard.log({"x": 1})
+    runyard.log_epoch(1, val_loss=0.5)
+    runyard.finish()
+    assert only("SELECT count(*) AS n FROM metrics", home) == {"n": 1}
+
+
+def test_a_monitored_metric_of_ones_own_decides_what_is_best(home: Path) -> None:
+    with runyard.init(home=home, monitor="f1", mode="max") as run:
+        for epoch, f1 in enumerate([0.5, 0.9, 0.7], 1):
+            run.log_epoch(epoch, val_loss=1.0 / epoch, f1=f1)
+    row = only("SELECT best_epoch, best_value FROM overtraining_waste", home)
+    assert row == {"best_epoch": 2, "best_value": 0.9}
+
+
+def test_what_init_and_query_refuse(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no yard"):
+        runyard.query("FROM runs", home=home)
+    with pytest.raises(Invalid, match="cannot use"):
+        runyard.init(home=home, mode="middle")  # type: ignore[arg-type]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="cannot be written"):
+        runyard.init(home=tmp_path / "file" / "yard")
+    with runyard.init(home=home):
+        pass
+    with pytest.raises(Invalid, match="no_such_table"):
+        runyard.query("FROM no_such_table", home=home)
+
+
+def test_environment_is_captured(home: Path) -> None:
+    with runyard.init(home=home):
+        pass
+    row = only("SELECT git_commit, package_versions ->> 'duckdb' AS duckdb, host, pid, command FROM runs", home)
+    assert row["pid"] == os.getpid()
+    assert str(row["duckdb"]).startswith("2.")
+    assert row["host"]
+    assert row["command"]
