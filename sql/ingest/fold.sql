@@ -149,7 +149,7 @@ WITH said AS (
     arg_max(body, (logged_at, journal, line_offset)) FILTER (WHERE kind = 'planned') AS planned,
     arg_max(body, (logged_at, journal, line_offset)) FILTER (WHERE kind = 'ended') AS ended,
     bool_or(kind = 'early_stop' OR (kind = 'ended' AND coalesce(CAST(body ->> 'early_stopped' AS BOOLEAN), false))) AS early_stopped,
-    sum(CAST(body ->> 'cpu_seconds' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS cpu_seconds,
+    max(CAST(body ->> 'cpu_seconds' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS cpu_seconds,
     max(CAST(body ->> 'memory_peak_gb' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS memory_peak_gb
   FROM run_events
   WHERE run_id IN getvariable('touched')
