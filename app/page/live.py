@@ -26,7 +26,8 @@ if choices.is_empty():
 names = {str(row["id"]): f"{row['name'] or 'unnamed'} · {row['status']}" for row in choices.to_dicts()}
 wanted = str(run_named(rt, st.query_params.get("run")) or next(iter(names)))
 names.setdefault(wanted, wanted)
-picked = st.selectbox(
+picker, options = st.columns([4, 1], vertical_alignment="bottom")
+picked = picker.selectbox(
     "Run", list(names), index=list(names).index(wanted), format_func=lambda key: names[key], key=f"live-run-{wanted}"
 )
 if picked != st.query_params.get("run"):
@@ -69,5 +70,5 @@ def show_live() -> None:
         show_log(rt, run_id, search=search)
 
 
-st.toggle("Logarithmic loss", key="live-log", bind="query-params")
+options.toggle("Logarithmic loss", key="live-log", bind="query-params")
 show_live()

@@ -39,9 +39,7 @@ def test_pages_may_load_nothing_from_elsewhere(client: TestClient) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    ("origin", "status"), [(None, 200), ("http://127.0.0.1:8501", 200), ("http://evil", 403)]
-)
+@pytest.mark.parametrize(("origin", "status"), [(None, 200), ("http://127.0.0.1:8501", 200), ("http://evil", 403)])
 def test_writes_come_from_here(client: TestClient, origin: str | None, status: int) -> None:
     assert client.post("/", headers={"origin": origin} if origin else {}).status_code == status
 
@@ -51,9 +49,7 @@ def test_a_foreign_page_may_read_nothing_through_a_rebound_name(client: TestClie
 
 
 def test_websockets_come_from_here(client: TestClient) -> None:
-    with client.websocket_connect(
-        "ws://127.0.0.1:8501/socket", headers={"origin": "http://127.0.0.1:8501"}
-    ) as socket:
+    with client.websocket_connect("ws://127.0.0.1:8501/socket", headers={"origin": "http://127.0.0.1:8501"}) as socket:
         assert socket.receive_text() == "hello"
 
     with (

@@ -58,7 +58,10 @@ def _frame(*, y_name: str, log: bool) -> Spec:
             "type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 26, "minInterval": 1,
             "min": 1, "splitLine": {"show": False},
         },
-        "yAxis": {"type": "log" if log else "value", "name": y_name, "scale": True},
+        "yAxis": {
+            "type": "log" if log else "value", "name": y_name, "scale": True,
+            "nameTextStyle": {"align": "left"},
+        },
     }  # fmt: skip
 
 

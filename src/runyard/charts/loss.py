@@ -1,6 +1,6 @@
 """The loss curves of one run with its best epoch, its stop and the epochs wasted after the best one.
 
-Data: `curve` has epoch, train_loss, val_loss; `best` has epoch, value, label;
+Data: `curve` has epoch, train_loss, val_loss; `best` has epoch, value, label, late (in the right third);
 `waste` has start, stop, label; `stops` has epoch, label. Each may be empty.
 """
 
@@ -19,7 +19,8 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
     colours = palette(dark)
     curve = alt.NamedData("curve")
     names = list(SPLITS)
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
+    axis = alt.Axis(tickMinStep=1, tickCount=12, grid=False)
+    x = alt.X("epoch:Q", title="epoch", axis=axis, scale=alt.Scale(nice=False, zero=False))
     scale = alt.Scale(type="log" if log else "linear", zero=False)
     words = "".join(f"datum.value == '{key}' ? '{text}' : " for key, text in SPLITS.items())
     legend = alt.Legend(title=None, orient="top", labelExpr=f"{words}datum.value", symbolStrokeWidth=2.5)
@@ -31,8 +32,8 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
     )
     waste_label = (
         alt.Chart(alt.NamedData("waste"))
-        .mark_text(align="right", baseline="bottom", dx=-4, dy=-6, color=colours.text, fontSize=12)
-        .encode(x="stop:Q", y=alt.value("height"), text="label:N")
+        .mark_text(align="right", baseline="top", dx=-4, dy=4, color=colours.text, fontSize=12)
+        .encode(x="stop:Q", y=alt.value(0), text="label:N")
     )
     lines = (
         alt.Chart(curve)
@@ -43,9 +44,7 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
             x=x,
             y=alt.Y("loss:Q", title="loss", scale=scale),
             color=alt.Color("split:N", sort=names, legend=legend, scale=alt.Scale(domain=names)),
-            strokeDash=alt.StrokeDash(
-                "split:N", legend=legend, scale=alt.Scale(domain=names, range=[[6, 3], [1, 0]])
-            ),
+            strokeDash=alt.StrokeDash("split:N", legend=legend, scale=alt.Scale(domain=names, range=[[6, 3], [1, 0]])),
         )
     )
     stops = (
@@ -53,9 +52,9 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
         .mark_rule(strokeDash=[2, 3], strokeWidth=1.5, color=colours.muted)
         .encode(x="epoch:Q", tooltip=[alt.Tooltip("label:N", title="stop"), alt.Tooltip("epoch:Q")])
     )
-    stop_labels = stops.mark_text(
-        align="right", baseline="top", dx=-4, dy=4, color=colours.text, fontSize=12
-    ).encode(y=alt.value(0), text="label:N")
+    stop_labels = stops.mark_text(align="right", baseline="top", dx=-4, dy=22, color=colours.text, fontSize=12).encode(
+        y=alt.value(0), text="label:N"
+    )
     best = (
         alt.Chart(alt.NamedData("best"))
         .mark_point(shape="diamond", size=130, filled=True, color=colours.best, opacity=1)
@@ -65,9 +64,21 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
             tooltip=[alt.Tooltip("label:N", title="best epoch"), alt.Tooltip("value:Q", format=".5g")],
         )
     )
-    best_label = best.mark_text(
-        align="center", baseline="top", dy=10, fontSize=12, fontWeight="bold", color=colours.text
-    ).encode(text="label:N")
+    # The curve is lowest at its best epoch, so there is room above; near the right end the words go left.
+    best_labels = [
+        best.transform_filter(f"datum.late == {late}")
+        .mark_text(
+            align="right" if late == "true" else "left",
+            baseline="bottom",
+            dx=4 if late == "true" else -4,
+            dy=-12,
+            fontSize=12,
+            fontWeight="bold",
+            color=colours.text,
+        )
+        .encode(text="label:N")
+        for late in ("true", "false")
+    ]
     near = alt.selection_point(
         name="near", fields=["epoch"], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
@@ -84,5 +95,5 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
         )
         .add_params(near)
     )
-    layers = alt.layer(waste, lines, stops, ruler, best, best_label, stop_labels, waste_label)
+    layers = alt.layer(waste, lines, stops, ruler, best, *best_labels, stop_labels, waste_label)
     return compiled(layers.properties(height=380))

@@ -25,9 +25,9 @@ def series(
     """Return a Vega-Lite spec of one line with a tooltip at the nearest point."""
     points = alt.NamedData("points")
     line_colour = palette(dark).lines[colour]
-    axis = alt.Axis(tickMinStep=1, grid=False) if whole_x else alt.Axis(grid=False)
+    axis = alt.Axis(tickCount=10, tickMinStep=1 if whole_x else alt.Undefined, grid=False)
     base = alt.Chart(points).encode(
-        x=alt.X("x:Q", title=x_title, axis=axis, scale=alt.Scale(nice=False)),
+        x=alt.X("x:Q", title=x_title, axis=axis, scale=alt.Scale(nice=False, zero=False)),
         y=alt.Y(
             "y:Q",
             title=y_title,

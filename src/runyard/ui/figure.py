@@ -23,7 +23,14 @@ def show_behind(table: pl.DataFrame, query: Query, *, key: str, note: str = "", 
     behind = st.expander("Table and SQL", icon=":material/table:", key=f"{key}-behind", on_change="rerun")
     if behind.open:
         with behind:
-            st.dataframe(table, key=f"{key}-table", hide_index=True, height=280, alt=alt or "Table behind the chart")
+            st.dataframe(
+                table,
+                key=f"{key}-table",
+                hide_index=True,
+                placeholder="",
+                height=280,
+                alt=alt or "Table behind the chart",
+            )
             show_sql(query)
 
 

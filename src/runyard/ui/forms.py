@@ -118,5 +118,7 @@ def _answer(form: Form, question: _Question, prefix: str, values: dict[str, Any]
 
 
 def _said(part: type[BaseModel], discriminator: str) -> str:
-    """Return a variant's word with its description."""
-    return (part.model_fields[discriminator].description or "").rstrip(".") or kind_of(part, discriminator)
+    """Return what a variant is called: a model by its description, a small part by its kind."""
+    kind = kind_of(part, discriminator)
+    said = part.model_fields[discriminator].description or ""
+    return kind.replace("_", " ") if discriminator == "kind" or not said else said.rstrip(".")

@@ -16,7 +16,7 @@ _NUMBERS = r"^\s*-?\d+(\.\d+)?(\s*,\s*-?\d+(\.\d+)?)*\s*$"
 def show_input(entry: FormField, value: Any, *, key: str, choices: list[str], labels: Mapping[str, str]) -> Any:
     """Show the widget of a field and return its value; an empty field is None."""
     common: dict[str, Any] = {"help": entry.help or None, "key": key}
-    hollow: dict[str, Any] = {"required": not entry.optional, "placeholder": "empty"}
+    hollow: dict[str, Any] = {"placeholder": "empty" if entry.optional else "a number"}
     match entry.widget:
         case "toggle":
             st.space("small")
@@ -48,7 +48,7 @@ def show_input(entry: FormField, value: Any, *, key: str, choices: list[str], la
         case "numbers":
             text = ", ".join(format(number, "g") for number in value or ())
             rule = (_NUMBERS, "Numbers with commas between them")
-            return _numbers(st.text_input(entry.title, text, required=True, validate=rule, **common) or "")
+            return _numbers(st.text_input(entry.title, text, validate=rule, **common) or "")
         case "json":
             written = None if value is None else json.dumps(value)
             return _json(st.text_input(entry.title, written, **hollow, **common))
@@ -61,7 +61,7 @@ def _text(entry: FormField, value: Any, common: dict[str, Any]) -> str | None:
         entry.title,
         None if value is None else str(value),
         max_chars=entry.longest,
-        required=not entry.optional,
+        required=entry.required,
         placeholder="empty" if entry.optional else None,
         validate=(entry.pattern, f"must match {entry.pattern}") if entry.pattern else None,
         **common,

@@ -11,12 +11,14 @@ import streamlit as st
 
 from runyard.charts.live import live_line, live_loss, with_rows
 from runyard.charts.thin import thin
+from runyard.core.errors import NotFound
 from runyard.runtime import Runtime
 from runyard.service import logs
 from runyard.ui.text import duration, number
 from runyard.ui.yard import is_dark
 
 Row = dict[str, Any]
+LINE_PIXELS = 24
 
 
 def show_progress(run: Row, moment: datetime) -> None:
@@ -128,11 +130,19 @@ def curve_alt(epochs: pl.DataFrame) -> str:
 
 def show_log(rt: Runtime, run_id: UUID, *, search: str | None, lines: int = 200, height: int = 260) -> None:
     """Show the end of a run's log, or the lines that hold a text."""
-    found = logs.tail(rt, run_id, lines=lines, search=search or "")
-    if found:
-        st.code("\n".join(found), language=None, height=height)
-    else:
+    try:
+        found = logs.tail(rt, run_id, lines=lines, search=search or "")
+    except NotFound as error:
+        st.caption(error.message)
+        return
+    if not found:
         st.caption("No line of the log holds that text." if search else "The log is empty so far.")
+        return
+    if len(found) * LINE_PIXELS < height:
+        st.code("\n".join(found), language=None, wrap_lines=True)
+        return
+    with st.container(height=height, border=True, autoscroll=True):
+        st.code("\n".join(found), language=None, wrap_lines=True)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -14,10 +14,12 @@ Row = dict[str, Any]
 def best_mark(run: Row, epochs: pl.DataFrame) -> pl.DataFrame:
     """Return the point of the best epoch on the validation curve; empty when there is none."""
     found = epochs.filter((pl.col("epoch") == run["best_epoch"]) & pl.col("val_loss").is_finite())
+    last = epochs["epoch"].max()
     return found.select(
         "epoch",
         pl.col("val_loss").alias("value"),
         pl.format("best: {} at epoch {}", pl.col("val_loss").round_sig_figs(4), pl.col("epoch")).alias("label"),
+        (pl.col("epoch") * 3 > pl.lit(last) * 2).alias("late"),
     )
 
 

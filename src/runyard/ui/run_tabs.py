@@ -14,9 +14,9 @@ from runyard.charts.spec import Spec
 from runyard.charts.thin import thin
 from runyard.queries import epochs, resources, runs
 from runyard.runtime import Runtime
-from runyard.ui.figure import show_behind, show_chart
+from runyard.ui.figure import show_behind, show_chart, show_sql
 from runyard.ui.marks import best_mark, curve_words, stop_marks, waste_band
-from runyard.ui.text import dollars, escape, hours, number, share, utc
+from runyard.ui.text import dollars, duration, escape, number, share, utc
 from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
@@ -31,7 +31,7 @@ def show_summary(run: Row) -> None:
                     delta_color="off", delta_arrow="off", height="stretch")  # fmt: skip
     cards[1].metric("Last validation loss", number(run["final_validation_loss"]), border=True, height="stretch",
                     delta=_above(run["final_gl_pct"]), delta_color="off", delta_arrow="off")  # fmt: skip
-    cards[2].metric("Compute", hours(run["compute_hours"]), dollars(_real(run["cost_usd"])), border=True,
+    cards[2].metric("Compute", duration(_seconds(run["compute_hours"])), dollars(_real(run["cost_usd"])), border=True,
                     delta_color="off", delta_arrow="off", height="stretch")  # fmt: skip
     cards[3].metric("Wasted epochs", number(waste), border=True, height="stretch",
                     delta=f"{share(run['wasted_fraction'])}, {dollars(_real(run['wasted_cost_usd']))}"
@@ -53,7 +53,7 @@ def show_summary(run: Row) -> None:
             "Overfitting": _yes(run["overfitting_detected"]), "Converged": _yes(run["convergence_achieved"]),
             "Early stopping could have saved": _epochs(run["es_saved_epochs"]),
             "Started": utc(run["started_at"]), "Ended": utc(run["ended_at"]),
-            "CPU time": hours(run["cpu_hours"]), "Memory peak": _gigabytes(run["memory_peak_gb"]),
+            "CPU time": duration(_seconds(run["cpu_hours"])), "Memory peak": _gigabytes(run["memory_peak_gb"]),
         })  # fmt: skip
 
 
@@ -134,6 +134,7 @@ def show_events(rt: Runtime, run: Row) -> None:
         table,
         key="run-events",
         hide_index=True,
+        placeholder="",
         column_config={
             "logged_at": st.column_config.DatetimeColumn("Time (UTC)", format="YYYY-MM-DD HH:mm:ss"),
             "kind": "Event",
@@ -143,7 +144,8 @@ def show_events(rt: Runtime, run: Row) -> None:
         },
         alt="Events of the run, oldest first",
     )
-    show_behind(table, query, key="run-events", alt="Events of the run")
+    with st.expander("SQL", icon=":material/database:"):
+        show_sql(query)
 
 
 def show_facts(title: str, facts: dict[str, Any]) -> None:
@@ -173,6 +175,10 @@ def _epochs(count: int | None) -> str:
 
 def _gigabytes(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f} GB"
+
+
+def _seconds(hours: float | None) -> float | None:
+    return None if hours is None else hours * 3600
 
 
 def _real(value: Any) -> float | None:

@@ -16,25 +16,28 @@ from runyard.runtime import Runtime
 from runyard.ui.yard import frame
 
 STATUSES = ("running", "queued", "completed", "failed", "cancelled")
+MOST_ROWS = 15
 _SIGNS = {"running": "▶", "queued": "◷", "completed": "✓", "failed": "✕", "cancelled": "⊘"}
 _COLOURS = (LIGHT.lines[0], "#6B7680", "#1B8A5A", "#C0392B", "#B8660B")
 _COLUMNS: dict[str, Any] = {
     "status": st.column_config.MultiselectColumn(
-        "Status", options=[f"{_SIGNS[word]} {word}" for word in STATUSES], color=list(_COLOURS), pinned=True
+        "Status", options=[f"{_SIGNS[word]} {word}" for word in STATUSES], color=list(_COLOURS), width=112
     ),
-    "name": st.column_config.TextColumn("Run", pinned=True),
-    "details": st.column_config.ButtonColumn("Details", key="overview-open", type="tertiary"),
+    "name": st.column_config.TextColumn("Run", width=150),
+    "details": st.column_config.ButtonColumn("Details", key="overview-open", type="tertiary", width=72),
+    "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=110),
+    "epochs": st.column_config.TextColumn("Epochs", help="Finished / planned", alignment="right", width=72),
+    "val_losses": st.column_config.LineChartColumn("Validation loss", help="Over the epochs", width=120),
+    "best": st.column_config.NumberColumn("Best loss", format="%.4g", help="Smallest validation loss", width=80),
+    "wasted": st.column_config.NumberColumn(
+        "Wasted", format="%d %%", help="Share of the compute hours after the best epoch", width=70
+    ),
+    "minutes": st.column_config.NumberColumn(
+        "Time (min)", format="%.1f", help="From start to end, or to now", width=82
+    ),
+    "cost_usd": st.column_config.NumberColumn("Cost (USD)", format="%.4f", width=86),
     "agent_id": st.column_config.TextColumn("Agent"),
     "model": st.column_config.TextColumn("Model"),
-    "progress": st.column_config.ProgressColumn("Progress", format="percent", min_value=0, max_value=1),
-    "epochs": st.column_config.TextColumn("Epochs", help="Finished / planned", alignment="right"),
-    "val_losses": st.column_config.LineChartColumn("Validation loss", help="Over the epochs"),
-    "best": st.column_config.NumberColumn("Best loss", format="%.4g", help="Smallest validation loss"),
-    "minutes": st.column_config.NumberColumn("Time (min)", format="%.1f", help="From start to end, or to now"),
-    "cost_usd": st.column_config.NumberColumn("Cost (USD)", format="%.4f"),
-    "wasted": st.column_config.NumberColumn(
-        "Wasted", format="percent", help="Share of the compute hours that came after the best epoch"
-    ),
     "started_at": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
 }
 
@@ -51,7 +54,8 @@ def show_runs(rt: Runtime, *, limit: int = 200) -> str | None:
         key="overview-runs",
         hide_index=True,
         column_config=_COLUMNS,
-        height=min(38 + 36 * table.height, 560),
+        height="content" if table.height <= MOST_ROWS else 35 * (MOST_ROWS + 1),
+        placeholder="",
         alt="Runs, newest first, with status, progress, best loss, time and cost",
     )
     return str(ids[clicked["row"]]) if clicked and clicked["row"] < len(ids) else None
@@ -65,14 +69,14 @@ def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> p
         pl.concat_list(status).alias("status"),
         pl.col("name").fill_null("unnamed"),
         pl.lit(":material/open_in_full: Open").alias("details"),
-        "agent_id",
-        pl.coalesce("base_model", pl.lit("–")).alias("model"),
-        "progress",
+        (100 * pl.col("progress")).alias("progress"),
         pl.format("{} / {}", pl.col("completed_epochs").fill_null(0), pl.col("total_epochs")).alias("epochs"),
         "val_losses",
         pl.col("best_validation_loss").alias("best"),
+        (100 * pl.col("wasted_compute_hours") / pl.col("compute_hours")).round().alias("wasted"),
         ((ended - pl.col("started_at")).dt.total_milliseconds() / 60_000).alias("minutes"),
         pl.col("cost_usd").cast(pl.Float64),
-        (pl.col("wasted_compute_hours") / pl.col("compute_hours")).alias("wasted"),
+        "agent_id",
+        pl.coalesce("base_model", pl.lit("")).alias("model"),
         "started_at",
     )

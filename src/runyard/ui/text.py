@@ -47,8 +47,8 @@ def duration(seconds: float | None) -> str:
 
 
 def hours(value: float | None) -> str:
-    """Return hours as a duration."""
-    return duration(None if value is None else value * 3600)
+    """Return hours with three significant digits."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.3g} h"
 
 
 def dollars(value: float | None) -> str:
