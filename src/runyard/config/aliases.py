@@ -139,6 +139,7 @@ class _Border:
             self._loose_block(key, value)
         elif key in _SECTIONS:
             if isinstance(value, dict):
+                self.values.setdefault(key, {})
                 for inner, given in value.items():
                     self._in_section(key, str(inner), given)
             elif value is not None:
