@@ -7,7 +7,7 @@ import streamlit as st
 from runyard.core.clock import now
 from runyard.queries import epochs, runs
 from runyard.ui.errors import sentences
-from runyard.ui.figure import show_behind
+from runyard.ui.figure import show_behind, show_empty
 from runyard.ui.live_view import show_curves, show_log, show_numbers, show_progress
 from runyard.ui.run_view import ACTIVE, report_live, run_named, show_actions, show_failure, show_status
 from runyard.ui.text import escape
@@ -16,11 +16,13 @@ from runyard.ui.yard import yard
 rt = yard()
 choices = runs.names().live(rt)
 if choices.is_empty():
-    with st.container(border=True, horizontal_alignment="center"):
-        st.subheader("Nothing to watch yet", anchor=False)
-        st.markdown("A run shows up here as soon as it is queued.")
-        if st.button("Launch a run", type="primary", icon=":material/rocket_launch:"):
-            st.switch_page("page/launch.py")
+    show_empty(
+        "Nothing to watch yet",
+        "A run shows up here as soon as it is queued.",
+        action="Launch a run",
+        icon=":material/rocket_launch:",
+        page="page/launch.py",
+    )
     st.stop()
 
 names = {str(row["id"]): f"{row['name'] or 'unnamed'} · {row['status']}" for row in choices.to_dicts()}

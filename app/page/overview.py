@@ -5,7 +5,7 @@ import streamlit as st
 from runyard.queries import runs
 from runyard.ui.demo import show_demo_notes
 from runyard.ui.errors import sentences
-from runyard.ui.figure import show_sql
+from runyard.ui.figure import show_empty, show_sql
 from runyard.ui.runs_table import show_runs
 from runyard.ui.text import dollars, hours, share
 from runyard.ui.yard import frame, yard
@@ -53,11 +53,13 @@ def show_overview() -> None:
 
 show_demo_notes(rt)
 if totals["runs"] == 0:
-    with st.container(border=True, horizontal_alignment="center"):
-        st.subheader("No runs yet", anchor=False)
-        st.markdown("Start a training run here, or call `runyard.init()` in a script of your own.")
-        if st.button("Launch the first run", type="primary", icon=":material/rocket_launch:"):
-            st.switch_page("page/launch.py")
+    show_empty(
+        "No runs yet",
+        "Start a training run here, or call `runyard.init()` in a script of your own.",
+        action="Launch the first run",
+        icon=":material/rocket_launch:",
+        page="page/launch.py",
+    )
 else:
     show_overview()
     with st.expander("SQL", icon=":material/database:"):

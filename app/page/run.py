@@ -4,7 +4,7 @@ import streamlit as st
 
 from runyard.core.clock import now
 from runyard.queries import runs
-from runyard.ui.figure import show_sql
+from runyard.ui.figure import show_empty, show_sql
 from runyard.ui.live_view import show_log
 from runyard.ui.run_config import show_config
 from runyard.ui.run_tabs import show_curves_tab, show_environment, show_events, show_resources_tab, show_summary
@@ -18,11 +18,13 @@ rt = yard()
 run_id = run_named(rt, st.query_params.get("id"))
 run = report(rt, run_id) if run_id else None
 if run is None:
-    with st.container(border=True, horizontal_alignment="center"):
-        st.subheader("No run chosen" if run_id is None else "This run is new", anchor=False)
-        st.markdown("Pick one on the Overview." if run_id is None else "Its numbers arrive within seconds.")
-        if st.button("Open the Overview", type="primary", icon=":material/dashboard:"):
-            st.switch_page("page/overview.py")
+    show_empty(
+        "No run chosen" if run_id is None else "This run is new",
+        "Pick one on the Overview." if run_id is None else "Its numbers arrive within seconds.",
+        action="Open the Overview",
+        icon=":material/dashboard:",
+        page="page/overview.py",
+    )
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -38,3 +38,12 @@ def show_sql(query: Query) -> None:
     """Show the statement that a DuckDB shell on the published copy answers alike."""
     st.caption("The same numbers in a shell: `duckdb -readonly` on the yard's `runyard.duckdb`, then")
     st.code(query.shell, language="sql")
+
+
+def show_empty(title: str, text: str, *, action: str, icon: str, page: str) -> None:
+    """Show an empty state: what is missing, and the one way on."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.subheader(title, anchor=False, width="content")
+        st.markdown(text, width="content")
+        if st.button(action, type="primary", icon=icon, key="empty-action"):
+            st.switch_page(page)

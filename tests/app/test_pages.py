@@ -1,0 +1,161 @@
+"""Every page with a full, an empty and a broken yard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from conftest import Visit
+from streamlit.testing.v1 import AppTest
+
+PAGES = ("overview", "launch", "live", "run")
+Full = tuple[Path, dict[str, UUID]]
+
+
+def texts(at: AppTest) -> str:
+    """All sentences of a page, alerts included."""
+    elements = [*at.markdown, *at.info, *at.warning, *at.error, *at.caption, *at.subheader]
+    return "\n".join(str(element.value) for element in elements)
+
+
+def test_overview_counts_costs_and_lists_every_run(visit: Visit, full: Full) -> None:
+    at = visit(full[0])
+
+    figures = {metric.label: metric.value for metric in at.metric}
+    assert figures["Active runs"] == "1"
+    assert figures["Completed runs"] == "3"
+    assert figures["Compute hours"] == "0.251 h"
+    table = at.dataframe[0].value
+    assert len(table) == 7
+    assert list(table["status"].iloc[0]) == ["◷ queued"]
+    watch = table[table["name"] == "watch-cnn"].iloc[0]
+    assert watch["epochs"] == "60 / 60"
+    assert 50 <= watch["wasted"] <= 70
+    assert 30 <= len(watch["val_losses"]) <= 62
+
+
+def test_live_shows_where_the_run_stands(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "live")
+
+    assert at.query_params["run"] == str(full[1]["watch-cnn-live"]), "a running run is offered first"
+    assert at.progress[0].value == 23
+    assert "epoch 14 of 60" in at.progress[0].text
+    assert len(at.get("echarts_chart")) == 3
+    assert "epoch  14" in at.code[0].value
+
+
+def test_live_finds_a_line_of_the_log(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "live", run=str(full[1]["watch-cnn"]))
+
+    at.text_input(key="live-search").set_value("EPOCH  31").run()
+
+    assert at.code[0].value == "epoch  31  train 0.0323"
+
+
+def test_run_detail_says_what_was_wasted(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id=str(full[1]["watch-cnn"]))
+
+    figures = {metric.label: metric for metric in at.metric}
+    assert int(figures["Wasted epochs"].value) == 60 - int(figures["Best validation loss"].delta.split()[-1])
+    assert "overtraining" in str(at.table[1].value)
+
+
+def test_curves_mark_best_stop_and_waste(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id="watch-cnn", tab="Curves")
+
+    chart = at.get("vega_lite_chart")[0]
+    spec = json.loads(chart.spec)
+    assert {layer["mark"]["type"] for layer in spec["layer"]} >= {"line", "rect", "rule", "point", "text"}
+    assert "epochs wasted after the best" in chart.proto.alt
+
+
+@pytest.mark.parametrize("tab", ["Summary", "Curves", "Config", "Environment", "Resources", "Log", "Events"])
+@pytest.mark.parametrize("name", ["watch-cnn", "reviews-lora-hot", "watch-cnn-next"])
+def test_every_tab_of_runs_with_and_without_results(visit: Visit, full: Full, tab: str, name: str) -> None:
+    at = visit(full[0], "run", id=str(full[1][name]), tab=tab)
+
+    assert at.session_state["tab"] == tab
+    assert not at.warning
+
+
+def test_a_failed_run_says_why_and_what_to_try(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id="reviews-lora-hot")
+
+    assert "became NaN in epoch 5" in at.error[0].value
+    assert "tenth of the learning rate" in at.error[0].value
+    assert at.button(key="run-resume").label == "Resume"
+
+
+@pytest.mark.parametrize("page", ["overview", "live", "run"])
+def test_a_name_with_markdown_fetches_nothing(visit: Visit, full: Full, page: str) -> None:
+    nasty = next(run_id for name, run_id in full[1].items() if name.startswith("!["))
+    at = visit(full[0], page, run=str(nasty), id=str(nasty))
+
+    assert "![x](" not in texts(at)
+
+
+def test_cancelling_asks_first(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "live")
+
+    at.button(key="live-cancel").click().run()
+
+    assert at.button(key="cancel-confirm").label == "Cancel run"
+    assert "finishes its step" in texts(at)
+
+
+def test_an_unknown_run_is_a_sentence(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id="no-such-run")
+
+    assert "There is no run" in at.info[0].value
+
+
+@pytest.mark.parametrize("page", ["overview", "live", "run"])
+def test_an_empty_yard_offers_one_way_on(visit: Visit, empty: Path, page: str) -> None:
+    at = visit(empty, page)
+
+    assert [button.proto.type for button in at.button] == ["primary"]
+    assert not at.metric
+    assert not at.dataframe
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_yard_is_a_sentence_with_the_remedy(visit: Visit, tmp_path: Path, page: str) -> None:
+    at = visit(tmp_path / "nowhere", page)
+
+    assert "There is no yard" in at.info[0].value
+    assert "Launch a run" in at.info[0].value
+
+
+@pytest.mark.parametrize("page", ["overview", "run"])
+def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path, page: str) -> None:
+    home = tmp_path / "broken"
+    shutil.copytree(full[0], home, symlinks=True)
+    for snapshot in (home / "store").glob("snapshot-*.duckdb"):
+        snapshot.write_bytes(b"not a database" * 1000)
+
+    at = visit(home, page, id=str(full[1]["watch-cnn"]))
+
+    assert "cannot be read" in at.error[0].value
+    assert "rebuild" in at.error[0].value
+
+
+def test_a_store_held_by_another_process_names_it(visit: Visit, full: Full, tmp_path: Path) -> None:
+    home = tmp_path / "held"
+    shutil.copytree(full[0], home, symlinks=True)
+    store = str(home / "store" / "live.duckdb")
+    hold = f"import duckdb, sys; c = duckdb.connect({store!r}); print('held', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        at = visit(home, "live")
+    finally:
+        holder.communicate(b"")
+
+    assert f"process {holder.pid}" in at.warning[0].value
+    assert len(visit(home, "overview").dataframe[0].value) == 7, "snapshots are read all the same"
