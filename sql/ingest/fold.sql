@@ -14,12 +14,12 @@ facts AS (
     run_id,
     attempt,
     coalesce(
-      arg_max(CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind = 'started'),
-      arg_max(CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind = 'spawned')
+      arg_max(TRY_CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind = 'started'),
+      arg_max(TRY_CAST(body ->> 'pid' AS INTEGER), seq) FILTER (WHERE kind = 'spawned')
     ) AS pid,
     coalesce(
-      arg_max(CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind = 'started'),
-      arg_max(CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind = 'spawned')
+      arg_max(TRY_CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind = 'started'),
+      arg_max(TRY_CAST(body ->> 'pid_created' AS DOUBLE), seq) FILTER (WHERE kind = 'spawned')
     ) AS pid_created,
     coalesce(
       arg_max(body ->> 'host', seq) FILTER (WHERE kind = 'started'),
@@ -30,7 +30,7 @@ facts AS (
     min(logged_at) FILTER (WHERE kind = 'ended') AS ended_at,
     arg_min(body, seq) FILTER (WHERE kind = 'lost') AS lost,
     count(*) FILTER (WHERE kind = 'cancel_requested') > 0 AS cancelling,
-    arg_max(body ->> 'changes', seq) FILTER (WHERE kind = 'queued') AS changes
+    arg_max(body -> 'changes', seq) FILTER (WHERE kind = 'queued') AS changes
   FROM ordered
   GROUP BY run_id, attempt
 )
@@ -43,7 +43,7 @@ SELECT
   started_at,
   CASE
     WHEN ended IS NOT NULL THEN ended_at
-    WHEN lost IS NOT NULL THEN greatest(make_timestamp(CAST(lost ->> 'last_seen' AS BIGINT)), started_at)
+    WHEN lost IS NOT NULL THEN greatest(make_timestamp(TRY_CAST(lost ->> 'last_seen' AS BIGINT)), started_at)
   END AS ended_at,
   CASE
     WHEN ended IS NOT NULL THEN ended ->> 'status'
@@ -56,7 +56,7 @@ SELECT
     WHEN ended ->> 'error_kind' IS NOT NULL THEN ended ->> 'error_kind'
     WHEN ended IS NULL AND lost IS NOT NULL AND NOT cancelling THEN 'lost'
   END AS reason,
-  CAST(changes AS JSON) AS changes
+  changes
 FROM facts;
 
 DELETE FROM runs WHERE id IN getvariable('touched');
@@ -108,13 +108,13 @@ SELECT
   coalesce(s.requeued ->> 'digest', s.queued ->> 'digest') AS config_digest,
   coalesce(s.requeued ->> 'group', s.queued ->> 'group') AS replicate_group,
   TRY_CAST(coalesce(s.requeued ->> 'seed', s.queued ->> 'seed') AS BIGINT) AS seed,
-  CAST(coalesce(s.new_tags, s.queued -> 'tags') AS VARCHAR[]) AS tags,
+  TRY_CAST(coalesce(s.new_tags, s.queued -> 'tags') AS VARCHAR[]) AS tags,
   s.attempt,
   coalesce(s.started ->> 'host', a.host) AS host,
   a.pid,
   a.pid_created,
   s.started ->> 'device' AS device,
-  CAST(s.started ->> 'accelerators' AS INTEGER) AS accelerators,
+  TRY_CAST(s.started ->> 'accelerators' AS INTEGER) AS accelerators,
   coalesce(s.queued ->> 'command', s.started ->> 'command') AS command,
   s.queued ->> 'launched_by' AS launched_by,
   s.queued_at,
@@ -132,7 +132,7 @@ SELECT
   ) AS error_hint,
   e.ended ->> 'error_details' AS error_details,
   s.started ->> '$.git.commit' AS git_commit,
-  CAST(s.started ->> '$.git.dirty' AS BOOLEAN) AS git_dirty,
+  TRY_CAST(s.started ->> '$.git.dirty' AS BOOLEAN) AS git_dirty,
   s.started ->> 'python' AS python_version,
   s.started -> 'packages' AS package_versions
 FROM said AS s
@@ -148,15 +148,15 @@ WITH said AS (
     run_id,
     arg_max(body, (logged_at, journal, line_offset)) FILTER (WHERE kind = 'planned') AS planned,
     arg_max(body, (logged_at, journal, line_offset)) FILTER (WHERE kind = 'ended') AS ended,
-    bool_or(kind = 'early_stop' OR (kind = 'ended' AND coalesce(CAST(body ->> 'early_stopped' AS BOOLEAN), false))) AS early_stopped,
-    max(CAST(body ->> 'cpu_seconds' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS cpu_seconds,
-    max(CAST(body ->> 'memory_peak_gb' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS memory_peak_gb
+    bool_or(kind = 'early_stop' OR (kind = 'ended' AND coalesce(TRY_CAST(body ->> 'early_stopped' AS BOOLEAN), false))) AS early_stopped,
+    max(TRY_CAST(body ->> 'cpu_seconds' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS cpu_seconds,
+    max(TRY_CAST(body ->> 'memory_peak_gb' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS memory_peak_gb
   FROM run_events
   WHERE run_id IN getvariable('touched')
   GROUP BY run_id
 ),
 hours AS (
-  SELECT run_id, sum(epoch_us(ended_at - started_at)) / 3.6e9 AS wall_hours
+  SELECT run_id, sum(greatest(0, epoch_us(ended_at - started_at))) / 3.6e9 AS wall_hours
   FROM run_attempts
   WHERE run_id IN getvariable('touched')
   GROUP BY run_id
@@ -179,7 +179,7 @@ SELECT
   json_merge_patch(
     coalesce(r.config -> 'hyperparameters', '{}'::JSON),
     CASE
-      WHEN coalesce(CAST(r.config ->> '$.optimization.early_stopping.enabled' AS BOOLEAN), false)
+      WHEN coalesce(TRY_CAST(r.config ->> '$.optimization.early_stopping.enabled' AS BOOLEAN), false)
         THEN json_object('early_stopping_patience', r.config -> '$.optimization.early_stopping.patience')
       ELSE '{}'::JSON
     END
@@ -191,20 +191,20 @@ SELECT
   r.status,
   coalesce(s.planned ->> 'base_model', r.config ->> '$.model.base_model') AS base_model,
   s.planned ->> 'dataset_id' AS dataset_id,
-  CAST(s.planned ->> 'dataset_size' AS BIGINT) AS dataset_size,
-  coalesce(CAST(s.planned ->> 'total_epochs' AS INTEGER), TRY_CAST(r.config ->> '$.hyperparameters.epochs' AS INTEGER)) AS total_epochs,
-  CAST(s.planned ->> 'total_steps' AS BIGINT) AS total_steps,
-  CAST(s.planned ->> 'parameters' AS BIGINT) AS parameters,
-  CAST(s.planned ->> 'trainable_parameters' AS BIGINT) AS trainable_parameters,
-  CAST(s.ended ->> 'steps' AS BIGINT) AS completed_steps,
-  CAST(s.ended ->> 'tokens' AS BIGINT) AS total_tokens_processed,
+  TRY_CAST(s.planned ->> 'dataset_size' AS BIGINT) AS dataset_size,
+  coalesce(TRY_CAST(s.planned ->> 'total_epochs' AS INTEGER), TRY_CAST(r.config ->> '$.hyperparameters.epochs' AS INTEGER)) AS total_epochs,
+  TRY_CAST(s.planned ->> 'total_steps' AS BIGINT) AS total_steps,
+  TRY_CAST(s.planned ->> 'parameters' AS BIGINT) AS parameters,
+  TRY_CAST(s.planned ->> 'trainable_parameters' AS BIGINT) AS trainable_parameters,
+  TRY_CAST(s.ended ->> 'steps' AS BIGINT) AS completed_steps,
+  TRY_CAST(s.ended ->> 'tokens' AS BIGINT) AS total_tokens_processed,
   s.ended ->> 'model_path' AS model_path,
   s.ended ->> 'model_sha256' AS model_sha256,
   s.early_stopped AS early_stopping_triggered,
   s.memory_peak_gb,
   s.cpu_seconds / 3600 AS cpu_hours,
   p.gpu_hours,
-  CAST(p.gpu_hours * p.usd_per_hour AS DECIMAL(18, 6)) AS training_cost_usd,
+  TRY_CAST(p.gpu_hours * p.usd_per_hour AS DECIMAL(18, 6)) AS training_cost_usd,
   r.error_details
 FROM runs AS r
 JOIN said AS s ON s.run_id = r.id
@@ -237,7 +237,7 @@ FROM (
     min(val_loss) AS best_validation_loss,
     max(epoch) AS completed_epochs,
     max(step) AS completed_steps,
-    sum(tokens) AS tokens,
+    TRY_CAST(sum(tokens) AS BIGINT) AS tokens,
     max(memory_gb) AS memory_gb,
     arg_max_null(train_loss, epoch) AS final_training_loss,
     arg_max_null(val_loss, epoch) FILTER (WHERE evaluated) AS final_validation_loss,

@@ -31,6 +31,7 @@ TICK_SECONDS = 2.0
 WATCHED_TICK_SECONDS = 0.5
 WATCHED_FOR_SECONDS = 5.0
 _ROUND_LINES = 200_000
+_REJECTED_CHARACTERS = 10_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -220,13 +221,17 @@ def _insert(cursor: duckdb.DuckDBPyConnection, kind: str, table: pa.Table) -> No
 
 def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Iterable[Rejected]) -> None:
     columns = [
-        (item.line.journal, item.line.offset, item.line.text.decode(errors="replace").rstrip("\n"), item.reason)
+        (item.line.journal, item.line.offset, _shortened(item.line.text), item.reason[:_REJECTED_CHARACTERS])
         for item in rejected
     ]
     names = ("journal", "line_offset", "line", "reason")
     cursor.register("lines", pa.table(dict(zip(names, map(list, zip(*columns, strict=True)), strict=True))))
     cursor.execute("INSERT INTO rejected_events SELECT *, ? FROM lines", [now()])
     cursor.unregister("lines")
+
+
+def _shortened(text: bytes) -> str:
+    return text[:_REJECTED_CHARACTERS].decode(errors="replace").rstrip("\n")  # the journal has the rest
 
 
 class Ticker:

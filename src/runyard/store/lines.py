@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -40,6 +41,8 @@ RUN_EVENT_KINDS = frozenset(
         *("early_stop", "cancel_requested", "lost", "ended", "changed"),
     )
 )
+ENDINGS = ("completed", "failed", "cancelled")
+END_OF_TIME_US = 253_402_300_800_000_000  # the year 10000: beyond it neither Python nor pages can show a time
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _OPTIONS = {
     kind: arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
@@ -93,11 +96,20 @@ def parse(lines: Sequence[Line]) -> Parsed:
         # A writer puts the kind first; anything else takes the careful way.
         kind = line.text[6 : line.text.find(b'"', 6)].decode(errors="replace") if line.text[:6] == b'{"k":"' else ""
         by_kind.get(kind, others).append(line)
+    rows = []
+    for line in others:
+        try:
+            event = _load(line)
+            if event["k"] in BULK:
+                by_kind[event["k"]].append(line)
+            else:
+                rows.append(_run_event(event, line))
+        except (ValueError, TypeError, RecursionError) as error:
+            parsed.rejected.append(Rejected(line, str(error)))
     for kind, group in by_kind.items():
         tables = list(_parse_bulk(kind, group, parsed.rejected)) if group else []
         if tables:
             parsed.bulk[kind] = pa.concat_tables(tables)
-    rows = [row for line in others if (row := _parse_run_event(line, parsed.rejected))]
     if rows:
         parsed.run_events = pa.Table.from_pylist(rows, schema=RUN_EVENT)
     return parsed
@@ -106,11 +118,12 @@ def parse(lines: Sequence[Line]) -> Parsed:
 def _parse_bulk(kind: str, lines: Sequence[Line], rejected: list[Rejected]) -> Iterable[pa.Table]:
     """Parse at once; where that fails, halve until the bad lines stand alone."""
     try:
-        data = io.BytesIO(b"".join(line.text for line in lines))
-        table = arrow_json.read_json(data, parse_options=_OPTIONS[kind], read_options=_READ)
+        data = b"".join(line.text for line in lines)
+        data.decode()  # Arrow does not look, and DuckDB would refuse the whole batch
+        table = arrow_json.read_json(io.BytesIO(data), parse_options=_OPTIONS[kind], read_options=_READ)
         if table.num_rows != len(lines):
             raise pa.ArrowInvalid("a line holds more or less than one event")
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         if len(lines) == 1:
             rejected.append(Rejected(lines[0], str(error)))
             return
@@ -120,7 +133,7 @@ def _parse_bulk(kind: str, lines: Sequence[Line], rejected: list[Rejected]) -> I
         return
     usable = _usable(kind, table)
     if not pc.all(usable).as_py():
-        reason = "run is not a UUID, or at, epoch or step is missing or out of range"
+        reason = "run is not a UUID, or at, attempt or epoch is missing or out of range"
         rejected += [Rejected(line, reason) for line, good in zip(lines, usable.to_pylist(), strict=True) if not good]
         table = table.filter(usable)
     yield table
@@ -131,29 +144,34 @@ def _usable(kind: str, table: pa.Table) -> pa.ChunkedArray:
     known = run if isinstance(run, pa.DictionaryArray) else run.chunk(0)
     is_uuid = pc.match_substring_regex(known.dictionary, _UUID)
     usable = pc.fill_null(pc.take(is_uuid, known.indices), False)
-    usable = pc.and_(usable, pc.fill_null(pc.greater(table["at"], 0), False))
+    checks = [pc.greater(table["at"], 0), pc.less(table["at"], END_OF_TIME_US)]
     if kind == "epoch":
-        usable = pc.and_(usable, pc.fill_null(pc.greater_equal(table["epoch"], 1), False))
-    return usable
+        checks.append(pc.greater_equal(table["epoch"], 1))
+    for check in checks:
+        usable = pc.and_(usable, pc.fill_null(check, False))
+    return pc.and_(usable, pc.fill_null(pc.greater_equal(table["attempt"], 1), True))
 
 
-def _parse_run_event(line: Line, rejected: list[Rejected]) -> dict[str, object] | None:
-    try:
-        event = json.loads(line.text)
-        if not isinstance(event, dict):
-            raise ValueError("not a JSON object")
-        kind, run, at, attempt = event.get("k"), str(UUID(str(event.get("run")))), event.get("at"), event.get("attempt")
-        if kind not in RUN_EVENT_KINDS:
-            raise ValueError(f"unknown kind {kind!r}")
-        if not isinstance(at, int) or at <= 0:
-            raise ValueError(f"at is {at!r}, not microseconds since 1970")
-        if attempt is not None and not isinstance(attempt, int):
-            raise ValueError(f"attempt is {attempt!r}, not a whole number")
-        body = orjson.dumps(event).decode()
-    except (ValueError, RecursionError, orjson.JSONEncodeError) as error:
-        rejected.append(Rejected(line, str(error)))
-        return None
+def _load(line: Line) -> dict[str, Any]:
+    event = json.loads(line.text)
+    if not isinstance(event, dict):
+        raise ValueError("not a JSON object")
+    kind = event.get("k")
+    if kind not in RUN_EVENT_KINDS and kind not in BULK:
+        raise ValueError(f"unknown kind {kind!r}")
+    return event
+
+
+def _run_event(event: dict[str, Any], line: Line) -> dict[str, object]:
+    attempt = event.get("attempt")
+    if attempt is not None and not (type(attempt) is int and 1 <= attempt < 1 << 31):
+        raise ValueError(f"attempt is {attempt!r}, not a whole number of at least 1")
+    for name in ("at", *(("last_seen",) if "last_seen" in event else ())):
+        if not (type(event.get(name)) is int and 0 < event[name] < END_OF_TIME_US):
+            raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")
+    if event["k"] == "ended" and event.get("status") not in ENDINGS:
+        raise ValueError(f"status is {event.get('status')!r}, not one of {', '.join(ENDINGS)}")
     return {
-        "run": run, "attempt": attempt, "at": at, "k": kind, "body": body,
-        "journal": line.journal, "line_offset": line.offset,
+        "run": str(UUID(str(event.get("run")))), "attempt": attempt, "at": event["at"], "k": event["k"],
+        "body": orjson.dumps(event).decode(), "journal": line.journal, "line_offset": line.offset,
     }  # fmt: skip
