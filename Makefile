@@ -5,7 +5,6 @@ NEW    := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach name,python3.11 python3 python3.12 python3.13,$(shell $(name) -c '$(NEW)' 2>/dev/null && echo $(name))))
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-HOST   ?= 127.0.0.1
 PORT   ?= 8501
 JOBS   ?= 2
 PYTEST_ARGS ?=
@@ -43,8 +42,8 @@ $(STAMP):
 assets: install  ## fetch the demo's models and data, by hash; without a network scikit-learn's stand in
 	@$(BIN)/python -m runyard.demodata
 
-run: assets  ## serve the dashboard with a demo on http://127.0.0.1:8501
-	$(BIN)/runyard demo --host $(HOST) --port $(PORT)
+run: assets  ## serve the dashboard with a demo on http://127.0.0.1:$(PORT)
+	$(BIN)/runyard demo --port $(PORT)
 
 demo: assets  ## run the demo in the foreground and print its results
 	$(BIN)/runyard demo --no-serve
