@@ -42,7 +42,7 @@ $(STAMP):
 assets: install  ## fetch the demo's models and data, by hash; without a network scikit-learn's stand in
 	@$(BIN)/python -m runyard.demodata
 
-run: assets  ## serve the dashboard with a demo on http://127.0.0.1:$(PORT)
+run: assets  ## serve the dashboard with a demo on http://127.0.0.1:8501
 	$(BIN)/runyard demo --port $(PORT)
 
 demo: assets  ## run the demo in the foreground and print its results
