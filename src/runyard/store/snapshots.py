@@ -19,7 +19,8 @@ class Snapshots:
 
     def __init__(self, yard: Yard, lease: Lease) -> None:
         self.yard = yard
-        self._duck = lease.duck
+        # DuckDB refuses a second call on a busy connection: the lease's own one may be attaching just now.
+        self._duck = lease.duck.cursor()
         self._state = threading.Lock()
         self._users: dict[int, int] = {}
 
