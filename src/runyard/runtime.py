@@ -42,6 +42,9 @@ class Runtime:
                     self._journal = Journal(self.yard.events / name)
                 self._journal.write(event)
             except OSError as error:
+                if self._journal is not None:
+                    self._journal.abandon()  # who hears "not written" may do it again: it must not come twice
+                    self._journal = None
                 raise Unavailable(
                     f"The yard at {self.yard.home} cannot be written: {error.strerror}.",
                     hint="Check its owner, its mode and the free space of the disk.",

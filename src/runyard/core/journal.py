@@ -6,6 +6,7 @@ its journal for as long as it lives: whoever gets the exclusive one knows that t
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -51,8 +52,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(self._fd, fcntl.LOCK_SH)
+        self._fd = _open_locked(path)
         self._unwritten = b""
 
     def write(self, event: Mapping[str, Any]) -> None:
@@ -70,12 +70,21 @@ class Journal:
         except OSError:
             self._unwritten = line
             raise
-        # A short write is a full disk. The fragment stays behind as a rejected line, the event is written whole.
-        self._unwritten = b"" if written == len(line) else b"\n" + line[_last_line_start(line, written) :]
+        self._unwritten = b""
+        if written < len(line):  # the fragment stays behind as a rejected line, the event is written whole
+            self._unwritten = b"\n" + line[_last_line_start(line, written) :]
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def sync(self) -> None:
         """Ask the disk to keep what was written: once a second and at the end, not per event."""
         os.fsync(self._fd)
+
+    def abandon(self) -> None:
+        """Close without writing what is left: for callers who told that an event was not written."""
+        self._unwritten = b""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def close(self) -> None:
         """Write what is left, sync and close; a second call does nothing."""
@@ -88,6 +97,16 @@ class Journal:
         finally:
             os.close(self._fd)
             self._fd = -1
+
+
+def _open_locked(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        # Between the two an ingest may have taken the empty file for that of a dead process, and put it away.
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)
 
 
 def _last_line_start(lines: bytes, written: int) -> int:

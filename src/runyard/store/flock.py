@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runyard.core.clock import iso, now
@@ -24,10 +24,17 @@ def flock(path: Path, *, verb: str, wait_seconds: float = 0.0) -> Iterator[int]:
     Raises:
         Unavailable: somebody else holds it for longer than `wait_seconds`.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise Unavailable(
+            f"The yard at {path.parent.parent} cannot be written: {error.strerror}.",
+            hint="Check its owner, its mode and the free space of the disk.",
+        ) from error
     try:
         _acquire(descriptor, path, time.monotonic() + wait_seconds)
-        os.pwrite(descriptor, f"{os.getpid()} {verb} {iso(now())}".ljust(80).encode() + b"\n", 0)
+        with suppress(OSError):  # a full disk: nobody learns who holds it, no more
+            os.pwrite(descriptor, f"{os.getpid()} {verb} {iso(now())}".ljust(80).encode() + b"\n", 0)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -48,7 +55,7 @@ def _acquire(descriptor: int, path: Path, deadline: float) -> None:
 def holder(path: Path) -> str:
     """Return who last took the lock, in words."""
     try:
-        pid, verb, since = path.read_text().split()[:3]
+        pid, *verb, since = path.read_text().split()
     except (OSError, ValueError):
         return "another process"
-    return f"process {pid} ({verb}, since {since})"
+    return f"process {pid} ({' '.join(verb)}, since {since})"

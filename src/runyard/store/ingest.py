@@ -11,27 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
-import duckdb
 import orjson
-import pyarrow as pa
 
-from runyard.core.clock import now
 from runyard.core.errors import RunyardError, Unavailable
-from runyard.core.paths import Yard, resource
+from runyard.core.paths import Yard
 from runyard.store import publish
 from runyard.store.flock import flock
-from runyard.store.journals import Journals, compress_ended, read_lines
-from runyard.store.lease import Lease, translated
-from runyard.store.lines import Line, Parsed, Rejected, parse
-from runyard.store.migrate import check_version, migrate
+from runyard.store.fold import Folded, fold_journals
+from runyard.store.journals import Journals, compress_ended
+from runyard.store.lease import Lease
+from runyard.store.migrate import applied, migrate
+from runyard.store.rebuild import drop_leftovers, rebuild
 
 TICK_SECONDS = 2.0
 WATCHED_TICK_SECONDS = 0.5
 WATCHED_FOR_SECONDS = 5.0
-_ROUND_LINES = 200_000
-_REJECTED_CHARACTERS = 10_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -93,18 +88,26 @@ class Ingest:
             Unavailable: the lock or the store could not be had in `wait_seconds`, or the disk is full.
             Corrupt: the store is damaged or of a newer version.
         """
-        if not (replace_views or self._has_work(snapshot)):
-            publish.keep_house(self.yard)
-            return Ingested()
         try:
-            with flock(self.yard.lock, verb=verb, wait_seconds=wait_seconds) as lock:
-                result = self._run_locked(lock, snapshot, replace_views, max(1.0, wait_seconds))
-        except Unavailable:
-            if wait_seconds > 0:
-                raise
-            return None
-        if result.snapshot is not None:
-            publish.publish(self.yard)
+            return self._run(verb, wait_seconds, snapshot, replace_views)
+        except OSError as error:
+            raise Unavailable(
+                f"The yard at {self.yard.home} cannot be written: {error.strerror}.",
+                hint="Check its owner, its mode and the free space of the disk; events wait in the journals.",
+            ) from error
+
+    def _run(self, verb: str, wait_seconds: float, snapshot: bool, replace_views: bool) -> Ingested | None:
+        result: Ingested | None = Ingested()
+        if replace_views or self._has_work(snapshot):
+            try:
+                with flock(self.yard.lock, verb=verb, wait_seconds=wait_seconds) as lock:
+                    result = self._run_locked(lock, snapshot, replace_views, max(1.0, wait_seconds))
+            except Unavailable:
+                if wait_seconds > 0:
+                    raise
+                return None
+            if result.snapshot is not None:
+                publish.publish(self.yard)
         publish.keep_house(self.yard)
         return result
 
@@ -117,121 +120,29 @@ class Ingest:
         return publish.is_stale(self.yard) if snapshot else publish.is_due(self.yard, hint.copy_seconds)
 
     def _run_locked(self, lock: int, snapshot: bool, replace_views: bool, patience: float) -> Ingested:
-        is_new = not self.yard.store_db.exists()
+        drop_leftovers(self.yard)
         open_journals = list(self.journals.sizes())
-        journals = self.journals.all_names() if is_new else open_journals
-        with self.lease.writing(patience_seconds=patience) as cursor:
-            if is_new or replace_views:
-                migrate(cursor, replace_views=True)
-            else:
-                check_version(cursor)
-            counts, folded = fold_journals(cursor, self.yard, journals)
+        folded = self._fold(open_journals, replace_views, patience) if self.yard.store_db.exists() else None
+        is_new = folded is None
+        if folded is None:
+            folded = rebuild(self.yard, self.lease)
         copy, copy_seconds = None, Hint.read(self.yard).copy_seconds
         if is_new or (snapshot and publish.is_stale(self.yard)) or publish.is_due(self.yard, copy_seconds):
             copy, copy_seconds = publish.take_snapshot(self.yard, self.lease, lock)
-        for name in list(folded):
-            if name in open_journals and compress_ended(self.yard, name, folded[name]):
-                del folded[name]
-        Hint(folded, copy_seconds).write(self.yard)
-        return Ingested(counts.events, counts.rejected, copy.number if copy else None)
+        reached = {name: folded.reached[name] for name in open_journals if name in folded.reached}
+        for name in open_journals:
+            if name in reached and compress_ended(self.yard, name, reached[name]):
+                del reached[name]
+        Hint(reached, copy_seconds).write(self.yard)
+        return Ingested(folded.events, folded.rejected, copy.number if copy else None)
 
-
-@cache
-def _sql(name: str) -> str:
-    return (resource("sql") / "ingest" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def fold_journals(
-    cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Iterable[str]
-) -> tuple[Ingested, dict[str, int]]:
-    """Fold what is new in some journals into the attached store; returns the counts and the offsets reached.
-
-    Each round is one transaction: rows, offsets, and the rows of the runs that they touch.
-
-    Raises:
-        Unavailable: the disk is full; the round is rolled back.
-    """
-    offsets = _offsets(cursor)
-    waiting = {name: offsets.get(name, 0) for name in journals}
-    reached = dict(waiting)
-    events = rejected = 0
-    while waiting:
-        lines: list[Line] = []
-        moved: dict[str, int] = {}
-        for name, start in waiting.items():
-            found, end = read_lines(yard, name, start)
-            if end > start:
-                lines += found
-                moved[name] = end
-            if len(lines) > _ROUND_LINES:
-                break
-        if not moved:
-            break
-        parsed = parse(lines)
-        cursor.execute("BEGIN")
-        try:
-            insert(cursor, parsed, moved)
-            cursor.execute("COMMIT")
-        except duckdb.Error as error:
-            cursor.execute("ROLLBACK")
-            raise translated(error, yard.store_db) from error
-        events += parsed.events
-        rejected += len(parsed.rejected)
-        reached.update(moved)
-        waiting.update(moved)
-        waiting = {name: end for name, end in waiting.items() if name not in moved or end < _size(yard, name)}
-    return Ingested(events, rejected), reached
-
-
-def _size(yard: Yard, journal: str) -> float:
-    try:
-        return (yard.home / journal).stat().st_size
-    except FileNotFoundError:
-        return float("inf")  # compressed: read on until nothing more comes
-
-
-def _offsets(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    return dict(cursor.execute("SELECT journal, bytes FROM journal_offsets").fetchall())
-
-
-def insert(cursor: duckdb.DuckDBPyConnection, parsed: Parsed, offsets: Mapping[str, int]) -> None:
-    """Insert parsed lines and the offsets they reach; the caller owns the transaction."""
-    if (epochs := parsed.bulk.get("epoch")) is not None:
-        _insert(cursor, "epoch", epochs)
-        _insert(cursor, "metrics", epochs)
-    if (metrics := parsed.bulk.get("metrics")) is not None:
-        _insert(cursor, "metrics", metrics)
-    if parsed.run_events is not None:
-        _insert(cursor, "run_event", parsed.run_events)
-    if parsed.rejected:
-        _insert_rejected(cursor, parsed.rejected)
-    cursor.register("reached", pa.table({"journal": list(offsets), "bytes": list(offsets.values())}))
-    cursor.execute("INSERT OR REPLACE INTO journal_offsets SELECT journal, bytes FROM reached")
-    cursor.unregister("reached")
-    if touched := parsed.touched():
-        cursor.execute("SET VARIABLE touched = $touched", {"touched": sorted(touched)})
-        cursor.execute(_sql("fold"))
-
-
-def _insert(cursor: duckdb.DuckDBPyConnection, kind: str, table: pa.Table) -> None:
-    cursor.register("lines", table)
-    cursor.execute(_sql(kind))
-    cursor.unregister("lines")
-
-
-def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Iterable[Rejected]) -> None:
-    columns = [
-        (item.line.journal, item.line.offset, _shortened(item.line.text), item.reason[:_REJECTED_CHARACTERS])
-        for item in rejected
-    ]
-    names = ("journal", "line_offset", "line", "reason")
-    cursor.register("lines", pa.table(dict(zip(names, map(list, zip(*columns, strict=True)), strict=True))))
-    cursor.execute("INSERT INTO rejected_events SELECT *, ? FROM lines", [now()])
-    cursor.unregister("lines")
-
-
-def _shortened(text: bytes) -> str:
-    return text[:_REJECTED_CHARACTERS].decode(errors="replace").rstrip("\n")  # the journal has the rest
+    def _fold(self, journals: Iterable[str], replace_views: bool, patience: float) -> Folded | None:
+        """Fold into the store that is there; None when it holds no tables, so that it must be made anew."""
+        with self.lease.writing(patience_seconds=patience) as cursor:
+            if not applied(cursor):
+                return None
+            migrate(cursor, replace_views=replace_views)
+            return fold_journals(cursor, self.yard, journals)
 
 
 class Ticker:

@@ -15,6 +15,7 @@ from runyard.core.paths import Yard
 from runyard.store.lines import Line
 
 READ_BYTES = 16 << 20
+_ENDS = (".jsonl", ".jsonl.zst")
 _GRAIN_NS = 100_000_000  # a folder that changed within the clock's grain may change again unseen: look once more
 
 
@@ -53,7 +54,9 @@ class Journals:
 
     def all_names(self) -> list[str]:
         """Return every journal ever written here, ended ones included, by the name it had when it was open."""
-        paths = [*self.yard.events.glob("*.jsonl*"), *self.yard.runs.glob("*/journal-*.jsonl*")]
+        paths = [
+            path for end in _ENDS for path in (*self.yard.events.glob(f"*{end}"), *self.yard.runs.glob(f"*/*{end}"))
+        ]
         return sorted({str(path.relative_to(self.yard.home)).removesuffix(".zst") for path in paths})
 
 
@@ -63,16 +66,11 @@ def read_lines(yard: Yard, journal: str, offset: int) -> tuple[list[Line], int]:
     A torn tail stays behind: its writer is still at it, or died in the middle of a line.
     """
     path = yard.home / journal
-    if path.exists():
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(READ_BYTES)
-            while b"\n" not in data and (more := file.read(READ_BYTES)):
-                data += more
-    else:
-        with zstandard.open(f"{path}.zst", "rb") as file:
-            file.seek(offset)
-            data = file.read(READ_BYTES)
+    with path.open("rb") if path.exists() else zstandard.open(f"{path}.zst", "rb") as file:
+        file.seek(offset)
+        data = file.read(READ_BYTES)
+        while b"\n" not in data and (more := file.read(READ_BYTES)):
+            data += more
     end = data.rfind(b"\n") + 1
     lines, start = [], 0
     for text in data[:end].split(b"\n")[:-1]:
@@ -94,11 +92,17 @@ def compress_ended(yard: Yard, journal: str, folded_bytes: int) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        data = file.read()
-        if data.rfind(b"\n") + 1 != folded_bytes:
+        file.seek(folded_bytes)
+        if b"\n" in file.read():
             return False
+        file.seek(0)
+        written = os.fstat(file.fileno())
         temporary = path.with_name(path.name + ".zst.tmp")
-        temporary.write_bytes(zstandard.compress(data))
+        with temporary.open("wb") as target:
+            zstandard.ZstdCompressor().copy_stream(file, target)
+            target.flush()
+            os.fsync(target.fileno())
+        os.utime(temporary, ns=(written.st_atime_ns, written.st_mtime_ns))  # a lost run's last sign of life
         temporary.replace(path.with_name(path.name + ".zst"))
         path.unlink()
     return True

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,21 @@ _BUSY = (duckdb.IOException, duckdb.TransactionException, duckdb.BinderException
 def quoted(path: Path) -> str:
     """Return a path as an SQL string."""
     return "'" + str(path).replace("'", "''") + "'"
+
+
+@contextmanager
+def transaction(cursor: duckdb.DuckDBPyConnection, path: Path | None = None) -> Iterator[None]:
+    """All or nothing; with a path, what DuckDB raises comes as an error of ours about that file."""
+    cursor.execute("BEGIN")
+    try:
+        yield
+        cursor.execute("COMMIT")
+    except BaseException as error:
+        with suppress(duckdb.Error):  # a failed COMMIT has rolled back already
+            cursor.execute("ROLLBACK")
+        if path is not None and isinstance(error, duckdb.Error):
+            raise translated(error, path) from error
+        raise
 
 
 class Lease:
@@ -62,9 +77,11 @@ class Lease:
         finally:
             with self._state:
                 self._readers -= 1
-                if self._readers == 0:
-                    self._detach()
-                self._state.notify_all()
+                try:
+                    if self._readers == 0:
+                        self._detach()
+                finally:
+                    self._state.notify_all()
 
     @contextmanager
     def writing(self, *, patience_seconds: float = 2.0) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -91,9 +108,11 @@ class Lease:
                 yield cursor
         finally:
             with self._state:
-                self._detach()
-                self._writing = False
-                self._state.notify_all()
+                try:
+                    self._detach()
+                finally:
+                    self._writing = False
+                    self._state.notify_all()
 
     @contextmanager
     def alone(self, *, patience_seconds: float = 10.0) -> Iterator[None]:
@@ -106,6 +125,7 @@ class Lease:
                 self._writing = True
             finally:
                 self._writers_waiting -= 1
+                self._state.notify_all()
         try:
             yield
         finally:
@@ -174,6 +194,8 @@ def translated(error: duckdb.Error, path: Path) -> RunyardError:
         return Corrupt(f"{path.name} was written by a newer DuckDB: {text}", hint="Update Runyard on this machine.")
     if "No space left" in text:
         return Unavailable("The disk is full.", hint="Free some space; what was journalled is kept.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return Unavailable(f"There was not enough memory: {text}", hint="Try again when less is running.")
     if "Permission denied" in text or "read-only file system" in text.lower():
         return Unavailable(f"{path} cannot be written.", hint="Check the owner and the mode of the yard's folder.")
     return Corrupt(

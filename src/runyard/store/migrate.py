@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -17,6 +18,7 @@ import duckdb
 from runyard.core.clock import now
 from runyard.core.errors import Corrupt
 from runyard.core.paths import resource
+from runyard.store.lease import transaction
 
 CODE_VERSION = version("runyard")
 _COMMENT = re.compile(r"^-- ?(.*)$", re.MULTILINE)
@@ -69,12 +71,12 @@ def migrate(cursor: duckdb.DuckDBPyConnection, *, replace_views: bool) -> bool:
         Corrupt: a newer version wrote the store, or an applied migration was edited.
     """
     changed = False
-    cursor.execute("BEGIN")
-    try:
-        applied = _applied(cursor)
+    with transaction(cursor):
+        done = applied(cursor)
+        refuse_newer(done)
         for number, source in migrations():
-            if number in applied:
-                if applied[number] != source.sha256:
+            if number in done:
+                if done[number] != source.sha256:
                     raise Corrupt(
                         f"Migration {source.name} was edited after it was applied.",
                         hint="Put the old text back and add a new migration.",
@@ -87,33 +89,28 @@ def migrate(cursor: duckdb.DuckDBPyConnection, *, replace_views: bool) -> bool:
             changed = True
         if changed or replace_views:
             changed |= _replace_sources(cursor)
-        cursor.execute("COMMIT")
-    except BaseException:
-        cursor.execute("ROLLBACK")
-        raise
     return changed
 
 
-def check_version(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Raise Corrupt when the attached store is newer than this code."""
-    _applied(cursor)
-
-
-def _applied(cursor: duckdb.DuckDBPyConnection) -> dict[int, str]:
+def applied(cursor: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """Return the sha256 of each migration that the attached database has, none when it is no store."""
     exists = cursor.execute(
         "SELECT count(*) FROM duckdb_tables() "
         "WHERE database_name = current_database() AND table_name = 'schema_version'"
     ).fetchone()
     if not exists or not exists[0]:
         return {}
-    applied = dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
+    return dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
+
+
+def refuse_newer(versions: Mapping[int, str]) -> None:
+    """Raise Corrupt when migrations were applied that this code does not know."""
     newest = migrations()[-1][0]
-    if applied and max(applied) > newest:
+    if versions and max(versions) > newest:
         raise Corrupt(
-            f"This yard was written by a newer Runyard (schema {max(applied)}, this one knows {newest}).",
+            f"This yard was written by a newer Runyard (schema {max(versions)}, this one knows {newest}).",
             hint="Update Runyard; nothing was changed, and runs of this version keep their events in journals.",
         )
-    return applied
 
 
 def _replace_sources(cursor: duckdb.DuckDBPyConnection) -> bool:

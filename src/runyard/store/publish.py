@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -109,14 +110,13 @@ def publish(yard: Yard, *, anew: bool = False) -> Copy | None:
         with flock(yard.store / "publish.lock", verb="publish") as lock:
             snapshot, published = newest(yard.store), newest(yard.published)
             if snapshot is None or (published and published.number >= snapshot.number and not anew):
+                if published and not _is_linked(yard, published):  # killed between the copy and the link
+                    _link(yard, published)
                 return None
             number = snapshot.number if not published else max(snapshot.number, published.number + 1)
             target = yard.published / f"runyard-{number}.duckdb"
             _copy(snapshot.path, target, lock)
-            link = yard.home / "runyard.duckdb.tmp"
-            link.unlink(missing_ok=True)
-            link.symlink_to(target.relative_to(yard.home))
-            link.replace(yard.link)
+            _link(yard, Copy(number, target))
             return Copy(number, target)
     except Unavailable as error:
         if "disk" in error.message:
@@ -124,8 +124,22 @@ def publish(yard: Yard, *, anew: bool = False) -> Copy | None:
         return None  # somebody else is publishing
 
 
+def _is_linked(yard: Yard, copy: Copy) -> bool:
+    try:
+        return yard.link.readlink().name == copy.path.name
+    except OSError:
+        return False
+
+
+def _link(yard: Yard, copy: Copy) -> None:
+    link = yard.home / "runyard.duckdb.tmp"
+    link.unlink(missing_ok=True)
+    link.symlink_to(copy.path.relative_to(yard.home))
+    link.replace(yard.link)
+
+
 def keep_house(yard: Yard, *, every_seconds: float = HOUSE_SECONDS) -> None:
-    """Delete what nobody needs, and publish anew when somebody holds the newest copy read-write.
+    """Delete what nobody needs, publish what somebody left unpublished, and anew what is held read-write.
 
     Whichever process comes first does it for all, at most once in `every_seconds`.
     """
@@ -135,8 +149,7 @@ def keep_house(yard: Yard, *, every_seconds: float = HOUSE_SECONDS) -> None:
     try:
         with flock(marker, verb="keep house"):
             prune(yard)
-            if is_held_for_writing(yard):
-                publish(yard, anew=True)
+            publish(yard, anew=is_held_for_writing(yard))
     except Unavailable:
         return
 
@@ -158,9 +171,10 @@ def prune(yard: Yard) -> int:
     free = [path for path, lock in zip(candidates, locks(candidates), strict=True) if lock == "free"]
     for path in free:
         path.unlink(missing_ok=True)
+        shutil.rmtree(_spilled(path), ignore_errors=True)
     for folder in (yard.store, yard.published):
         for temporary in folder.glob("*.duckdb.tmp"):
-            if time.time() - temporary.stat().st_mtime > KEEP_SECONDS:
+            if temporary.is_file() and time.time() - temporary.stat().st_mtime > KEEP_SECONDS:
                 temporary.unlink(missing_ok=True)
     return len(free)
 
@@ -189,6 +203,11 @@ def _copy(source: Path, target: Path, lock: int) -> None:
 
 def _wal(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
+
+
+def _spilled(path: Path) -> Path:
+    """Return the folder that DuckDB makes beside a database when a query of an analyst spills to disk."""
+    return path.with_name(path.name + ".tmp")
 
 
 def _changed_ns(path: Path) -> int:

@@ -1,52 +1,74 @@
-"""Making the run tables again from the journals, beside the store, so that a failure leaves the old one as it was."""
+"""Making the run tables again from the journals, beside the store, so that a failure leaves the old one as it was.
+
+A new yard's store is made the same way: it gets its name only when it is whole.
+"""
 
 from __future__ import annotations
 
 import duckdb
+import pyarrow as pa
 
 from runyard.core.clock import now
+from runyard.core.errors import Corrupt, NotFound
 from runyard.core.paths import Yard
-from runyard.store.ingest import Ingested, fold_journals
+from runyard.store.fold import Folded, fold_journals
 from runyard.store.journals import Journals
-from runyard.store.lease import Lease, quoted
-from runyard.store.migrate import migrate
+from runyard.store.lease import Lease
+from runyard.store.migrate import applied, migrate, refuse_newer
 
 KEPT_TABLES = ("settings", "prices")  # the control plane: no journal holds these
 
 
-def rebuild(yard: Yard, lease: Lease) -> Ingested:
+def rebuild(yard: Yard, lease: Lease) -> Folded:
     """Build a new store from all journals and put it in the place of the old one; the caller holds the flock.
 
     A store that cannot be read is kept beside as `live.duckdb.damaged-<time>`.
+
+    Raises:
+        Corrupt: a newer version wrote the store; it is left as it is.
+        Unavailable: somebody holds the store, or the disk is full.
     """
-    target = yard.store / "rebuild.duckdb.tmp"
-    for stale in (target, target.with_name(target.name + ".wal")):
-        stale.unlink(missing_ok=True)
-    builder = Lease(target)
+    drop_leftovers(yard)
+    kept = _control_plane(lease)
+    builder = Lease(yard.store / "rebuild.duckdb")
     try:
         with builder.writing() as cursor:
             migrate(cursor, replace_views=True)
-            keeps_old = not yard.store_db.exists() or _copy_control_plane(cursor, yard)
-            result, _ = fold_journals(cursor, yard, Journals(yard).all_names())
+            for table, rows in (kept or {}).items():
+                cursor.register("kept", rows)
+                cursor.execute(f"DELETE FROM {table}")
+                cursor.execute(f"INSERT INTO {table} BY NAME FROM kept")
+                cursor.unregister("kept")
+            folded = fold_journals(cursor, yard, Journals(yard).all_names())
     finally:
         builder.close()
-    if yard.store_db.exists() and not keeps_old:
-        yard.store_db.rename(yard.store_db.with_name(f"live.duckdb.damaged-{now():%Y%m%dT%H%M%S}"))
     with lease.alone():
+        if yard.store_db.exists() and kept is None:
+            yard.store_db.rename(yard.store_db.with_name(f"live.duckdb.damaged-{now():%Y%m%dT%H%M%S%f}"))
         yard.store_db.with_name("live.duckdb.wal").unlink(missing_ok=True)
-        target.replace(yard.store_db)
-    return result
+        builder.path.replace(yard.store_db)
+    return folded
 
 
-def _copy_control_plane(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> bool:
+def drop_leftovers(yard: Yard) -> None:
+    """Delete what a killed rebuild left; the caller holds the flock."""
+    for name in ("rebuild.duckdb", "rebuild.duckdb.wal"):
+        (yard.store / name).unlink(missing_ok=True)
+
+
+def _control_plane(lease: Lease) -> dict[str, pa.Table] | None:
+    """Return the tables to keep, or None when the store that is there cannot be read."""
     try:
-        cursor.execute(f"ATTACH {quoted(yard.store_db)} AS old (READ_ONLY)")
+        with lease.reading(patience_seconds=10.0) as cursor:
+            versions = applied(cursor)
+            tables = {table: cursor.execute(f"FROM {table}").to_arrow_table() for table in KEPT_TABLES}
+    except NotFound:
+        return {}
+    except Corrupt as error:
+        if "newer" in error.message:
+            raise
+        return None
     except duckdb.Error:
-        return False
-    try:
-        for table in KEPT_TABLES:
-            cursor.execute(f"DELETE FROM {table}")
-            cursor.execute(f"INSERT INTO {table} BY NAME FROM old.{table}")
-    finally:
-        cursor.execute("DETACH old")
-    return True
+        return None
+    refuse_newer(versions)
+    return tables

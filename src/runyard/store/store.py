@@ -107,10 +107,10 @@ class Store:
     def rebuild(self) -> Ingested:
         """Make all run tables again from the journals; tables of the control plane are kept."""
         with flock(self.yard.lock, verb="rebuild", wait_seconds=30) as lock:
-            result = rebuild(self.yard, self._lease)
-            publish.take_snapshot(self.yard, self._lease, lock)
+            folded = rebuild(self.yard, self._lease)
+            copy, _ = publish.take_snapshot(self.yard, self._lease, lock)
         publish.publish(self.yard)
-        return result
+        return Ingested(folded.events, folded.rejected, copy.number)
 
     def ticker(self, **options: Any) -> Ticker:
         """Return a ticker that shares this process's lease."""
