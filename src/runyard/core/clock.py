@@ -23,6 +23,11 @@ def from_us(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def to_us(moment: datetime) -> int:
+    """Return a naive UTC datetime in microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def iso(moment: datetime | None) -> str:
     """Return ISO 8601 to the second with a `Z`; an unknown moment is an empty string."""
     return "" if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -41,7 +41,7 @@ class Settings:
             value = text(name)
             if value is None:
                 return default
-            if not value.isdigit() or int(value) < 1:
+            if not value.isdecimal() or int(value) < 1:
                 problems.append(Problem(name, f"{value!r} is not a whole number of at least 1"))
                 return default
             return int(value)

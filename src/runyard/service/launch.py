@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +26,9 @@ from runyard.runtime import Runtime, open_runtime
 from runyard.service.liveness import created_at, is_alive, last_sign_us
 from runyard.store.flock import flock
 
-# The shell is the run's parent: whatever becomes of the run, the queue is pumped after it.
-_SUPERVISOR = 'home=$1; shift; "$@"; exec "$1" -m runyard.service.launch "$home"'
+# The shell is the run's parent: whatever becomes of the run, the queue is pumped after it. A run that has not said
+# `started` is known by the shell's pid, so a SIGTERM may come here: it is the run's affair.
+_SUPERVISOR = 'trap : TERM; home=$1; shift; "$@"; exec "$1" -m runyard.service.launch "$home"'
 _ACTIVE = """
 SELECT id, status, attempt, host, pid, pid_created, launched_by, started_at, config, cancel_requested_at
 FROM runs
@@ -70,7 +72,11 @@ def launch(
         return run_id
     except OSError as error:
         raise Unavailable(f"{folder.path} cannot be made: {error.strerror}.", hint="Free some space.") from error
-    queue(rt, run_id, config, attempt=1, launched_by=launched_by, parent=parent)
+    try:
+        queue(rt, run_id, config, attempt=1, launched_by=launched_by, parent=parent)
+    except Unavailable:
+        shutil.rmtree(folder.path, ignore_errors=True)  # or launching this id again would do nothing
+        raise
     if start:
         pump(rt, wait_seconds=5.0)
     return run_id
@@ -189,7 +195,8 @@ def _start(rt: Runtime, row: dict[str, Any]) -> UUID:
 
 
 def _is_lost(row: dict[str, Any]) -> bool:
-    return not is_alive(row["pid"], row["pid_created"], row["host"])
+    # The pump after a run has become of the shell that the run was known by until it said `started`.
+    return row["pid"] == os.getpid() or not is_alive(row["pid"], row["pid_created"], row["host"])
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from runyard.core.clock import to_us
 from runyard.core.paths import RunFolder
 
 
@@ -40,8 +41,8 @@ def created_at(pid: int) -> float:
 def last_sign_us(folder: RunFolder, fallback: datetime | None) -> int:
     """Return when a run last wrote to its journal, in microseconds since 1970."""
     times = [os.stat(path).st_mtime_ns // 1000 for path in _journals(folder.path)]
-    return max(times, default=int(fallback.timestamp() * 1e6) if fallback else 0)
+    return max(times, default=to_us(fallback) if fallback else 1)
 
 
 def _journals(folder: Path) -> list[Path]:
-    return list(folder.glob("journal-*.jsonl"))
+    return [*folder.glob("journal-*.jsonl"), *folder.glob("journal-*.jsonl.zst")]

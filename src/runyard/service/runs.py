@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psutil
 
 from runyard.config.run import load_run_config, parse_run_config
 from runyard.core.clock import now_us
@@ -138,6 +139,10 @@ def cancel(rt: Runtime, ref: str, *, by: str, force: bool = False) -> RunState:
 
 def _signal(run: RunState, number: signal.Signals) -> None:
     if run.pid and is_alive(run.pid, run.pid_created, run.host):
+        # Before `started` the pid is the supervisor's, whose child is the run; a run may have children of its own.
+        with suppress(psutil.Error):
+            for child in psutil.Process(run.pid).children(recursive=True) if number == signal.SIGKILL else ():
+                child.kill()
         with suppress(ProcessLookupError):
             os.kill(run.pid, number)
 
