@@ -150,13 +150,15 @@ def runner_environment(rt: Runtime) -> dict[str, str]:
 def run_in_foreground(rt: Runtime, run_id: UUID, attempt: int = 1) -> subprocess.Popen[bytes]:
     """Start a queued run as a child of this process; its log goes to its folder all the same."""
     with rt.yard.run(run_id).log.open("ab") as log:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             runner_command(rt, run_id, attempt),
             env=runner_environment(rt),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
+    _record_spawned(rt, run_id, attempt, child)
+    return child
 
 
 def with_absolute_paths(config: RunConfig, base: Path) -> RunConfig:
@@ -189,9 +191,13 @@ def _start(rt: Runtime, row: dict[str, Any]) -> UUID:
             start_new_session=True,
         )
     _children.append(child)
+    _record_spawned(rt, run_id, attempt, child)
+    return run_id
+
+
+def _record_spawned(rt: Runtime, run_id: UUID, attempt: int, child: subprocess.Popen[bytes]) -> None:
     created = created_at(child.pid)
     rt.record(run_id, "spawned", attempt=attempt, pid=child.pid, pid_created=created, host=platform.node())
-    return run_id
 
 
 def _is_lost(row: dict[str, Any]) -> bool:
