@@ -4,6 +4,7 @@ A checkpoint is written beside its place, synced, then renamed. Its manifest hol
 the checkpoint of the best epoch so far, which is kept for as long as one of the kept ones names it.
 """
 
+import errno
 import json
 import random
 import shutil
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from runyard.train.files import sha256_of, sync_path
 
 _WEIGHTS, _STATE, _MANIFEST = "model.safetensors", "state.pt", "manifest.json"
+_HARDLY_FREE = 1_000_000
 Weights = dict[str, torch.Tensor]
 
 
@@ -76,8 +78,11 @@ def save_checkpoint(folder: Path, name: str, weights: Weights, state: dict[str, 
         sync_path(beside)
         shutil.rmtree(final, ignore_errors=True)
         beside.rename(final)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(beside, ignore_errors=True)
+        # safetensors and torch have errors of their own for a full disk.
+        if isinstance(error, Exception) and shutil.disk_usage(folder).free < _HARDLY_FREE:
+            raise OSError(errno.ENOSPC, f"no space left for the checkpoint {name}") from error
         raise
     sync_path(folder)
     _prune(folder, keep)

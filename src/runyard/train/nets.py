@@ -35,7 +35,7 @@ class Cnn1d(nn.Module):
         layers: list[nn.Module] = []
         for index, width in enumerate(channels):
             before = channels[index - 1] if index else inputs
-            groups = next(n for n in (8, 4, 2, 1) if width % n == 0)
+            groups = next((n for n in (8, 4, 2) if width % (4 * n) == 0), 1)
             layers += [
                 nn.Conv1d(before, width, kernel_size, padding=kernel_size // 2),
                 nn.GroupNorm(groups, width),

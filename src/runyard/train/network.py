@@ -1,16 +1,30 @@
 """A network from its config to its saved weights: the task, the loop, the best epoch."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from runyard.config.models import Cnn1d
+from runyard.config.run import RunConfig
+from runyard.core.journal import RunJournal
+from runyard.core.paths import Yard
 from runyard.train import precision
 from runyard.train.attempt import Attempt
-from runyard.train.callbacks import usual_callbacks
+from runyard.train.callbacks import Callback, usual_callbacks
 from runyard.train.loop import Loop
 from runyard.train.outcome import Outcome
-from runyard.train.task import Task
+from runyard.train.progress import Progress
+from runyard.train.task import Built, Task
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model with its data, and the loop that is ready to train it."""
+
+    built: Built
+    loop: Loop
 
 
 def run_network(attempt: Attempt, model_folder: Path) -> Outcome:
@@ -21,24 +35,56 @@ def run_network(attempt: Attempt, model_folder: Path) -> Outcome:
     """
     config, progress = attempt.config, attempt.progress
     device = precision.pick_device(config.resources, gpu_enabled=attempt.settings.gpu_enabled)
-    precision.set_determinism(config.seed, config.resources.threads)
-    task = _task(attempt, device)
+    task_of = task_maker(config)
     attempt.started(precision.device_name(device), accelerators=1)
-    autocast = precision.autocast(device, config.optimization.mixed_precision, attempt.notice)
+    network = assemble(
+        config,
+        task_of(config, attempt.yard, attempt.notice, device),
+        attempt.pen,
+        checkpoints=attempt.folder.checkpoints,
+        callbacks=usual_callbacks(config, attempt.interruption.signalled, attempt.folder.cancel),
+        device=device,
+        progress=progress,
+    )
+    attempt.interruption.patient = True
+    if network.loop.resume():
+        attempt.notice("info", f"Resumed at step {progress.step}, epoch {progress.epoch + 1}.")
+    network.loop.run()
+    network.built.save(network.built.model.cpu().eval(), model_folder)
+    return Outcome(steps=progress.step, tokens=progress.tokens)
+
+
+def assemble(
+    config: RunConfig,
+    task: Task,
+    pen: RunJournal,
+    *,
+    checkpoints: Path,
+    callbacks: Sequence[Callback],
+    device: torch.device,
+    progress: Progress,
+) -> Network:
+    """Seed everything, build data and model, and journal what is planned."""
+    precision.set_determinism(config.seed, config.resources.threads)
     built = task.build()
+    autocast = precision.autocast(
+        device,
+        config.optimization.mixed_precision,
+        lambda level, message, hint: pen.emit("notice", level=level, message=message, hint=hint),
+    )
     loop = Loop(
         task,
         built.model,
         config,
-        attempt.pen,
-        checkpoints=attempt.folder.checkpoints,
-        callbacks=usual_callbacks(config, attempt.interruption.signalled, attempt.folder.cancel),
+        pen,
+        checkpoints=checkpoints,
+        callbacks=callbacks,
         autocast=autocast,
         device=device,
         progress=progress,
     )
     parameters = list(built.model.parameters())
-    attempt.pen.emit(
+    pen.emit(
         "planned",
         total_epochs=config.hyperparameters.epochs,
         total_steps=loop.total_steps,
@@ -46,19 +92,18 @@ def run_network(attempt: Attempt, model_folder: Path) -> Outcome:
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         **built.facts,
     )
-    attempt.interruption.patient = True
-    if loop.resume():
-        attempt.notice("info", f"Resumed at step {progress.step}, epoch {progress.epoch + 1}.")
-    loop.run()
-    built.save(built.model.cpu().eval(), model_folder)
-    return Outcome(steps=progress.step, tokens=progress.tokens)
+    return Network(built, loop)
 
 
-def _task(attempt: Attempt, device: torch.device) -> Task:
-    if isinstance(attempt.config.model, Cnn1d):
+TaskMaker = Callable[[RunConfig, Yard, Callable[[str, str, str], None], torch.device], Task]
+
+
+def task_maker(config: RunConfig) -> TaskMaker:
+    """Return the task of a config's model; imports what that family needs and no more."""
+    if isinstance(config.model, Cnn1d):
         from runyard.train.series import SeriesTask
 
-        return SeriesTask(attempt.config, attempt.yard, attempt.notice)
+        return SeriesTask
     from runyard.train.text import TextTask
 
-    return TextTask(attempt.config, attempt.yard, attempt.notice, device)
+    return TextTask

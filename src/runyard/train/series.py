@@ -31,7 +31,7 @@ Notice = Callable[[str, str, str], None]
 class SeriesTask:
     """Series with a class each; longer ones are cut into windows that inherit it."""
 
-    def __init__(self, config: RunConfig, yard: Yard, notice: Notice) -> None:
+    def __init__(self, config: RunConfig, yard: Yard, notice: Notice, device: torch.device) -> None:
         self._config, self._yard, self._notice = config, yard, notice
 
     def build(self) -> Built:

@@ -1,0 +1,98 @@
+"""Checkpoints: whole or not there, the best one kept, a damaged one passed over with a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from runyard.train import checkpoint
+
+
+def save(folder: Path, step: int, *, best: str = "", keep: int = 2) -> checkpoint.Saved:
+    name = checkpoint.checkpoint_name(step)
+    return checkpoint.save_checkpoint(folder, name, {"w": torch.full((3,), step)}, {"step": step}, best=best, keep=keep)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
+    for step in range(1, 7):
+        save(tmp_path, step, best="step-00000002" if step >= 2 else "")
+    assert names(tmp_path) == ["step-00000002", "step-00000005", "step-00000006"]
+    loaded = checkpoint.load_newest(tmp_path, pytest.fail)
+    assert loaded is not None
+    assert (loaded.state, loaded.weights["w"].tolist()) == ({"step": 6}, [6, 6, 6])
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "state.pt", "manifest.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_newest_one_is_passed_over_with_a_word(tmp_path: Path, file: str, damage: str) -> None:
+    save(tmp_path, 1)
+    path = save(tmp_path, 2).path / file
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(bytes(data) if damage == "flip" else bytes(data[: len(data) // 2]))
+    said: list[str] = []
+    loaded = checkpoint.load_newest(tmp_path, said.append)
+    assert loaded is not None
+    assert loaded.name == "step-00000001"
+    assert len(said) == 1
+    assert "step-00000002" in said[0]
+
+
+def test_one_whose_best_is_damaged_cannot_bring_it_back(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    save(tmp_path, 2, best="step-00000001")
+    (tmp_path / "step-00000001" / "model.safetensors").write_bytes(b"")
+    said: list[str] = []
+    assert checkpoint.load_newest(tmp_path, said.append) is None
+    assert len(said) == 2
+
+
+def test_what_was_cut_off_while_writing_is_not_looked_at(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    (tmp_path / "step-00000002.tmp").mkdir()
+    loaded = checkpoint.load_newest(tmp_path, pytest.fail)
+    assert loaded is not None
+    assert loaded.name == "step-00000001"
+
+
+def test_tied_and_frozen_weights_are_stored_once_and_not_at_all() -> None:
+    first, second, frozen = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+    second.weight = first.weight
+    model = torch.nn.ModuleList([first, second, frozen.requires_grad_(False)])
+    weights = checkpoint.trained_weights(model)
+    assert sorted(weights) == ["0.bias", "0.weight", "1.bias"]
+    checkpoint.put_weights(model, {name: torch.zeros_like(tensor) for name, tensor in weights.items()})
+    assert not second.weight.any()
+    assert frozen.weight.any()
+    with pytest.raises(ValueError, match="do not fit"):
+        checkpoint.put_weights(model, {"0.bias": weights["0.bias"]})
+
+
+def test_a_run_goes_on_from_the_one_before_a_damaged_one(bench: Any, waves: dict[str, Any], killer: Any) -> None:
+    config = {**waves, "batch_size": 8, "epochs": 3, "optimization": {"checkpoint_frequency": 5}}
+    unbroken, story = bench.fit(**config)
+    folder = bench.prepare(**config)
+    with pytest.raises(BaseException, match=r"^$"):
+        bench.loop(folder, extra=[killer(18)]).loop.run()
+    newest = max(folder.checkpoints.iterdir())
+    assert newest.name == "step-00000015"
+    (newest / "state.pt").write_bytes(b"nothing")
+    again = bench.loop(folder, attempt=2)
+    assert again.loop.resume()
+    assert again.loop.progress.step == 12
+    again.loop.run()
+    resumed = bench.story(folder)
+    assert "going one back" in resumed.of("notice")[0]["message"]
+    assert resumed.curve("train/loss") == story.curve("train/loss")
+    ours, theirs = again.built.model.state_dict(), unbroken.built.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

@@ -1,0 +1,146 @@
+"""The loop: accumulation, early stopping, clipping, divergence, checkpoints inside, and that it repeats itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from runyard.train.outcome import Diverged
+
+
+def values(curve: dict[int, float]) -> list[float]:
+    return [value for _, value in sorted(curve.items())]
+
+
+def test_same_config_and_seed_give_the_same_journal_but_for_times(bench: Any, waves: dict[str, Any]) -> None:
+    config = {**waves, "seed": 3, "epochs": 2, "dropout": 0.4}
+    (first, one), (second, other) = bench.fit(**config), bench.fit(**config)
+    assert one.epochs() == other.epochs()
+    assert one.curve("train/loss") == other.curve("train/loss")
+    for a, b in zip(first.built.model.state_dict().values(), second.built.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    _, third = bench.fit(**{**config, "seed": 4})
+    assert third.curve("train/loss") != one.curve("train/loss")
+
+
+def test_an_epoch_event_has_all_columns(bench: Any, waves: dict[str, Any]) -> None:
+    _, story = bench.fit(**waves, epochs=2, batch_size=10, optimization={"early_stopping": {"monitor": "accuracy"}})
+    epoch = story.of("epoch")[1]
+    assert {"train_loss", "val_loss", "epoch_seconds", "learning_rate", "gradient_norm", "memory_gb"} <= set(epoch)
+    assert (epoch["epoch"], epoch["step"], epoch["samples"]) == (2, 20, 96)
+    scores = {metric["name"]: metric["value"] for metric in epoch["metrics"]}
+    assert set(scores) == {"accuracy", "f1_macro"}
+    assert epoch["val_metric"] == scores["accuracy"]
+    assert 0 <= epoch["cpu_utilization"] <= 1
+    planned = story.of("planned")[0]
+    assert (planned["total_steps"], planned["dataset_size"], planned["validation_size"]) == (20, 96, 24)
+    fractions = [event["epoch"] for event in story.of("metrics")]
+    assert fractions == pytest.approx([step / 10 for step in range(1, 21)])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", {"kind": "sgd", "momentum": 0.9}])
+def test_every_optimizer_learns(bench: Any, waves: dict[str, Any], optimizer: Any) -> None:
+    _, story = bench.fit(**waves, epochs=15, learning_rate=0.01, optimization={"optimizer": optimizer})
+    losses = [epoch["val_loss"] for epoch in story.epochs()]
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_accumulation_is_exact_for_uneven_batches(bench: Any, waves: dict[str, Any]) -> None:
+    """The weighted mean over 16 examples is not the mean of the means over 4: counts differ by the classes."""
+    common = {
+        **waves,
+        "epochs": 2,
+        "dropout": 0.0,
+        "optimization": {
+            "loss": {"class_weights": {"0": 1.0, "1": 5.0}},
+            "gradient_clipping": None,
+            "optimizer": "sgd",
+        },
+    }
+    _, whole = bench.fit(**common, batch_size=16)
+    _, parts = bench.fit(**common, batch_size=4, gradient_accumulation=4)
+    for name in ("train/loss", "train/gradient_norm", "train/learning_rate"):
+        assert values(parts.curve(name)) == pytest.approx(values(whole.curve(name)), rel=2e-5)
+
+
+def test_clipping_limits_the_step_but_not_the_norm_that_is_told(bench: Any, waves: dict[str, Any]) -> None:
+    common = {**waves, "epochs": 1, "learning_rate": 0.5, "dropout": 0.0}
+    sgd = {"optimizer": "sgd", "schedule": "constant"}
+    network, story = bench.fit(**common, optimization={**sgd, "gradient_clipping": 1e-6})
+    fresh = bench.loop(bench.prepare(**common)).built.model.state_dict()
+    moved = sum((network.built.model.state_dict()[k] - v).norm().item() for k, v in fresh.items())
+    assert moved < 1e-4
+    assert min(values(story.curve("train/gradient_norm"))) > 1e-3
+
+
+def test_early_stopping_brings_the_best_weights_back(bench: Any, waves: dict[str, Any]) -> None:
+    """Labels that mean nothing can only be learnt by heart: the validation loss rises soon."""
+    random = np.random.default_rng(1)
+    data = {"X": random.normal(size=(60, 24, 2)), "y": random.integers(0, 2, 60)}
+    np.savez(bench.yard.datasets / "noise.npz", **data)
+    network, story = bench.fit(
+        model=waves["model"],
+        training_data={"source": "noise"},
+        epochs=30,
+        learning_rate=0.05,
+        optimization={"schedule": "constant", "early_stopping": {"patience": 2}},
+    )
+    epochs = story.epochs()
+    losses = [epoch["val_loss"] for epoch in epochs]
+    stop = story.of("early_stop")[0]
+    best = losses.index(min(losses)) + 1
+    assert (stop["epoch"], stop["best_epoch"], stop["patience"]) == (len(epochs), best, 2)
+    assert best < len(epochs) < 30
+    assert network.loop._validate()["val_loss"] == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_patience_counts_gains_of_less_than_the_threshold_as_none(bench: Any, waves: dict[str, Any]) -> None:
+    _, story = bench.fit(**waves, epochs=9, optimization={"early_stopping": {"patience": 2, "threshold": 99}})
+    assert len(story.epochs()) == 3
+    assert story.of("early_stop")[0]["best_epoch"] == 3
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_is_told(bench: Any, waves: dict[str, Any]) -> None:
+    optimization = {"optimizer": "sgd", "gradient_clipping": None, "schedule": "constant"}
+    folder = bench.prepare(**waves, epochs=50, learning_rate=10, optimization=optimization)
+    network = bench.loop(folder)
+    with torch.no_grad():
+        network.built.model.head.weight.mul_(1e37)
+    with pytest.raises(Diverged) as caught:
+        network.loop.run()
+    story = bench.story(folder)
+    step, loss = max(story.curve("train/loss").items())
+    assert not math.isfinite(loss) or not math.isfinite(story.curve("train/gradient_norm")[step])
+    assert f"step {step} of epoch 1" in caught.value.message
+    assert "learning rate 10" in caught.value.message
+    for advice in ("about 1", "warm-up", "clipping at 1.0"):
+        assert advice in caught.value.hint
+
+
+def test_validation_and_checkpoints_inside_an_epoch(bench: Any, waves: dict[str, Any]) -> None:
+    optimization = {"validation_frequency": 4, "checkpoint_frequency": 5, "keep_checkpoints": 99}
+    _, story = bench.fit(**waves, epochs=2, batch_size=10, optimization=optimization)
+    assert sorted(story.curve("validation/val_loss")) == [4, 8, 12, 16]
+    assert [event["step"] for event in story.of("checkpoint")] == [5, 10, 15, 20]
+    _, plain = bench.fit(**waves, epochs=2, batch_size=10)
+    assert story.curve("train/loss") == plain.curve("train/loss")
+
+
+def test_steps_can_be_thinned(bench: Any, waves: dict[str, Any]) -> None:
+    monitoring = {"log_every_steps": 4, "track_gradients": False}
+    _, story = bench.fit(**waves, epochs=1, batch_size=10, monitoring=monitoring)
+    assert sorted(story.curve("train/loss")) == [4, 8]
+    assert story.curve("train/gradient_norm") == {}
+
+
+def test_mixed_precision_computes_nearly_the_same(bench: Any, waves: dict[str, Any]) -> None:
+    _, full = bench.fit(**waves, epochs=1, dropout=0.0)
+    _, mixed = bench.fit(**waves, epochs=1, dropout=0.0, optimization={"mixed_precision": True})
+    assert values(mixed.curve("train/loss")) == pytest.approx(values(full.curve("train/loss")), rel=0.03)
+    has = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert bool(mixed.of("notice")) is not has
+    assert (mixed.curve("train/loss") != full.curve("train/loss")) is has
