@@ -10,7 +10,7 @@ from runyard.ui.errors import sentences
 from runyard.ui.figure import show_behind, show_empty
 from runyard.ui.live_view import show_curves, show_log, show_numbers, show_progress
 from runyard.ui.run_view import ACTIVE, report_live, run_named, show_actions, show_failure, show_status
-from runyard.ui.text import escape
+from runyard.ui.text import escape, utc
 from runyard.ui.yard import yard
 
 rt = yard()
@@ -25,7 +25,7 @@ if choices.is_empty():
     )
     st.stop()
 
-names = {str(row["id"]): f"{row['name'] or 'unnamed'} · {row['status']}" for row in choices.to_dicts()}
+names = {row["id"]: f"{row['name'] or 'unnamed'} · {utc(row['queued_at'])}" for row in choices.to_dicts()}
 wanted = str(run_named(rt, st.query_params.get("run")) or next(iter(names)))
 names.setdefault(wanted, wanted)
 picker, options = st.columns([4, 1], vertical_alignment="bottom")

@@ -6,14 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from conftest import Visit
 from streamlit.testing.v1 import AppTest
 
 PAGES = ("overview", "launch", "live", "run")
+Visit = Callable[..., AppTest]
 Full = tuple[Path, dict[str, UUID]]
 
 

@@ -36,6 +36,7 @@ def test_escaping_keeps_words_and_puts_them_on_one_line() -> None:
         (float("-inf"), "-∞"),
         (12345, "12,345"),
         (0.123456, "0.1235"),
+        (2431.7, "2,432"),
         (0, "0"),
     ],
 )

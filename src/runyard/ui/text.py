@@ -28,7 +28,7 @@ def number(value: float | int | None, digits: int = 4) -> str:
         return "NaN" if math.isnan(value) else ("∞" if value > 0 else "-∞")
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.{digits}g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
 
 
 def duration(seconds: float | None) -> str:
