@@ -49,7 +49,8 @@ def ask_config(initial: dict[str, Any]) -> dict[str, Any]:
     model = next(entry for entry in form_fields(RunConfig) if entry.name == "model")
     kind = chosen_kind(start, model)
     part = next(part for part in model.parts if part.model_fields["model_type"].default == kind)
-    form = Form(key, initial, _allowed(part), _hidden(start, kind))
+    initial = _following(key, initial, kind, part)
+    form = Form(key, initial, _allowed(part), _hidden(Form(key, initial), kind))
     values: dict[str, Any] = {}
     with st.container(border=True):
         st.subheader("Run", anchor=False)
@@ -63,6 +64,17 @@ def ask_config(initial: dict[str, Any]) -> dict[str, Any]:
         for name in _LESS_OFTEN:
             values |= _section(form, name, flat=True)
     return values
+
+
+def _following(key: str, initial: dict[str, Any], kind: str, part: type[BaseModel]) -> dict[str, Any]:
+    """Let method and training type follow a change of the model; all other answers stay."""
+    follow = {name: options[0] for name, options in _allowed(part).items()}
+    if st.session_state.setdefault(f"{key}-kind", kind) != kind:
+        st.session_state[f"{key}-kind"] = kind
+        for name in follow:
+            st.session_state.pop(f"{key}/{name}", None)
+    same = initial.get("model", {}).get("model_type") == kind
+    return initial if same else {**initial, **follow}
 
 
 def _section(form: Form, name: str, *, flat: bool = False) -> dict[str, Any]:
