@@ -75,7 +75,7 @@ class SeriesTask:
     def _model(self) -> nets.Cnn1d:
         part = self._config.model
         assert isinstance(part, Cnn1dConfig)
-        x = self._x["train"]
+        x = self._x["train"].double()  # squares of large values would be infinite in float32
         model = nets.Cnn1d(**self._architecture())
         model.mean.copy_(x.mean(dim=(0, 1)))
         model.scale.copy_(x.std(dim=(0, 1)).clamp_min(1e-6))

@@ -1,0 +1,96 @@
+"""Texts: LoRA, full and frozen training of a real (tiny) encoder, and models that load outside Runyard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from runyard.core.errors import Invalid
+
+
+def config(reviews: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    model = {"model_type": "text_encoder", "base_model": "tiny", **changes.pop("model", {})}
+    return {**reviews, "model": model, "max_length": 16, "learning_rate": 0.02, "batch_size": 8, **changes}
+
+
+@pytest.mark.parametrize("method", ["lora", "full", "frozen"])
+def test_each_method_learns_and_its_model_loads_with_transformers_alone(
+    bench: Any, reviews: dict[str, Any], encoder: Path, tmp_path: Path, method: str
+) -> None:
+    from safetensors.torch import load_file
+    from transformers import AutoModel, AutoTokenizer
+
+    network, story = bench.fit(**config(reviews, method=method, epochs=8))
+    losses = [epoch["val_loss"] for epoch in story.epochs()]
+    assert min(losses) < 0.85 * losses[0]
+    planned = story.of("planned")[0]
+    assert planned["base_model"] == "tiny"
+    assert planned["classes"] == ["great", "other"]
+    assert (planned["trainable_parameters"] < planned["parameters"]) or method == "full"
+    assert story.of("epoch")[0]["tokens"] > story.of("epoch")[0]["samples"]
+
+    texts = ["fresh soup tasty", "stale bitter tea bread rice"]
+    task = network.loop.task
+    rows = [task._tokenizer(text)["input_ids"] for text in texts]
+    model = network.built.model.eval()
+    with torch.no_grad():
+        from runyard.train.encoder import padded
+
+        ours = model(**padded(rows, 0))
+    network.built.save(model, tmp_path)
+    tokenizer, loaded = AutoTokenizer.from_pretrained(tmp_path), AutoModel.from_pretrained(tmp_path)
+    head = load_file(tmp_path / "head.safetensors")
+    inputs = tokenizer(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        hidden = loaded(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+    mask = inputs["attention_mask"].unsqueeze(-1)
+    theirs = ((hidden * mask).sum(1) / mask.sum(1)) @ head["weight"].T + head["bias"]
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    assert json.loads((tmp_path / "classifier.json").read_text())["classes"] == ["great", "other"]
+
+
+def test_padding_does_not_change_what_a_text_says(encoder: Path) -> None:
+    from runyard.train.encoder import features_of, load_encoder
+
+    model, _ = load_encoder(encoder)
+    rows = [[2, 5, 3], [2, 5, 6, 7, 8, 9, 3], [2, 8, 9, 3]]
+    together = features_of(model, rows, 0, 3, torch.device("cpu"))
+    alone = features_of(model, rows, 0, 1, torch.device("cpu"))
+    assert torch.allclose(together, alone, atol=1e-6)
+
+
+def test_texts_that_are_cut_are_told(bench: Any, reviews: dict[str, Any], encoder: Path) -> None:
+    _, story = bench.fit(**config(reviews, method="frozen", epochs=1, max_length=6))
+    notice = story.of("notice")[0]
+    assert "longer than 6 tokens and were cut" in notice["message"]
+
+
+def test_more_tokens_than_the_model_has_positions_are_a_mistake(
+    bench: Any, reviews: dict[str, Any], encoder: Path
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        bench.fit(**config(reviews, max_length=64))
+    assert caught.value.problems[0].path == "hyperparameters.max_length"
+    assert "32 tokens at most" in caught.value.problems[0].message
+
+
+def test_layers_that_are_not_there_are_a_mistake_with_those_that_are(
+    bench: Any, reviews: dict[str, Any], encoder: Path
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        bench.fit(**config(reviews, model={"lora": {"targets": ["q_proj"]}}))
+    assert "query" in caught.value.hint
+
+
+def test_a_model_that_transformers_cannot_load_is_a_mistake(encoder: Path, tmp_path: Path) -> None:
+    from runyard.train.encoder import load_encoder
+
+    for path in encoder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "config.json").write_text('{"model_type": "nothing-like-it"}')
+    with pytest.raises(Invalid, match="cannot be loaded"):
+        load_encoder(tmp_path)
