@@ -61,7 +61,7 @@ def _control_plane(lease: Lease) -> dict[str, pa.Table] | None:
     try:
         with lease.reading(patience_seconds=10.0) as cursor:
             versions = applied(cursor)
-            tables = {table: cursor.execute(f"FROM {table}").to_arrow_table() for table in KEPT_TABLES}
+            tables = {table: cursor.sql(f"FROM {table}").to_arrow_table() for table in KEPT_TABLES}
     except NotFound:
         return {}
     except Corrupt as error:
