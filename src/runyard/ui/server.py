@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -18,6 +19,7 @@ from runyard.charts.theme import streamlit_theme
 from runyard.core.errors import Conflict, RunyardError
 from runyard.core.paths import Yard, resource
 from runyard.core.settings import Settings
+from runyard.service.demo import launch_demo_if_empty
 from runyard.service.launch import pump
 from runyard.ui.yard import yard
 
@@ -25,10 +27,10 @@ HOST = "127.0.0.1"
 _LOG = logging.getLogger("runyard.server")
 
 
-def options(port: int) -> dict[str, object]:
-    """Return Streamlit's options by dotted name: bound to this machine, quiet, themed in both modes."""
+def options(port: int, host: str = HOST) -> dict[str, object]:
+    """Return Streamlit's options by dotted name: bound to one address, quiet, themed in both modes."""
     return {
-        "server.address": HOST,
+        "server.address": host,
         "server.port": port,
         "server.headless": True,
         "server.fileWatcherType": "none",
@@ -44,8 +46,11 @@ def options(port: int) -> dict[str, object]:
     }
 
 
-def serve(home: str | Path | None = None, *, port: int = 8501) -> None:
+def serve(home: str | Path | None = None, *, host: str = HOST, port: int = 8501, demo: bool = False) -> None:
     """Serve the dashboard of a yard until stopped.
+
+    Args:
+        demo: launch the demo first if the yard has never seen a run.
 
     Raises:
         Conflict: the port is taken, or another server has this yard.
@@ -54,10 +59,12 @@ def serve(home: str | Path | None = None, *, port: int = 8501) -> None:
     settings = Settings.from_env(home)
     os.environ["RUNYARD_HOME"] = str(settings.home)
     rt = yard(create=True)
-    with only_server(rt.yard, port):
-        ensure_free(port)
+    with only_server(rt.yard, port, host):
+        ensure_free(port, host)
+        if demo:
+            launch_demo_if_empty(rt)
         app: Any = runpy.run_path(str(resource("app") / "server.py"))["app"]
-        app.run(config=options(port))
+        app.run(config=options(port, host))
 
 
 @asynccontextmanager
@@ -77,24 +84,29 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(ticker.stop)
 
 
-def ensure_free(port: int) -> None:
-    """Check that nobody listens on a port.
+def ensure_free(port: int, host: str = HOST) -> None:
+    """Check that nobody listens on a port of an address of this machine.
 
     Raises:
-        Conflict: somebody does.
+        Conflict: somebody does, or the address is not of this machine.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Conflict(
+                    f"Port {port} on {host} is taken.", hint=f"Stop what listens there, or use --port {port + 1}."
+                ) from error
             raise Conflict(
-                f"Port {port} on {HOST} is taken.", hint=f"Stop what listens there, or use --port {port + 1}."
+                f"Nobody can listen on port {port} of {host}: {error.strerror}.",
+                hint="Use --host 127.0.0.1 and a port of 1024 or more.",
             ) from error
 
 
 @contextmanager
-def only_server(yard_: Yard, port: int) -> Iterator[None]:
+def only_server(yard_: Yard, port: int, host: str = HOST) -> Iterator[None]:
     """Hold the yard's server lock: it names the process and the port of its holder.
 
     Raises:
@@ -112,7 +124,7 @@ def only_server(yard_: Yard, port: int) -> Iterator[None]:
                 hint="Open that one, or stop it first.",
             ) from error
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()} on http://{HOST}:{port}\n".encode(), 0)
+        os.pwrite(lock, f"process {os.getpid()} on http://{host}:{port}\n".encode(), 0)
         yield
     finally:
         os.close(lock)
