@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from runyard.queries.query import Query
+from runyard.queries.query import Argument, Query
 
 
-def listing(*, limit: int = 200) -> Query:
-    """List the newest runs first: one row per run with progress, cost and waste."""
-    return Query("SELECT *\nFROM run_overview\nORDER BY queued_at DESC, id DESC\nLIMIT ?", (limit,))
+def listing(*, limit: int = 200, statuses: Sequence[str] = (), agent: str | None = None) -> Query:
+    """List the newest runs first: one row per run with progress, cost and waste; of some states or one agent only."""
+    conditions: list[str] = []
+    if statuses:
+        conditions.append(f"status IN ({', '.join('?' for _ in statuses)})")
+    if agent is not None:
+        conditions.append("agent_id = ?")
+    where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
+    arguments: list[Argument] = [*statuses, *([agent] if agent is not None else []), limit]
+    return Query(f"SELECT *\nFROM run_overview\n{where}ORDER BY queued_at DESC, id DESC\nLIMIT ?", tuple(arguments))
 
 
 def totals() -> Query:

@@ -1,0 +1,92 @@
+"""`sql`, `doctor`, `publish`, `rebuild`: asking the yard, and looking after it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from runyard.cli.errors import DONE, FAILED
+from runyard.cli.output import Format, FormatOption, say, write_rows
+from runyard.cli.session import opened
+from runyard.core.errors import Invalid
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs of this module."""
+    app.command()(sql)
+    app.command()(doctor)
+    app.command()(publish)
+    app.command()(rebuild)
+
+
+def sql(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL; - reads it from stdin.")],
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Stop it after so long.")] = 10.0,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many rows; 0 for all.")] = 10_000,
+    layout: FormatOption = Format.table,
+) -> None:
+    """Ask the yard in SQL.
+
+    One SELECT on the newest data: what waits in the journals is folded in first. The query runs in a locked-down
+    process of its own: it can read every table and view (SHOW TABLES lists them), but no files, and it changes
+    nothing. For more freedom open runyard.duckdb in the yard with DuckDB itself. Try: runyard sql "FROM
+    overtraining_waste"
+    """
+    from runyard.service.sql import ask
+
+    text = sys.stdin.read() if query == "-" else query
+    if not text.strip():
+        raise Invalid("The query is empty.", hint='Such as: runyard sql "FROM runs"')
+    with opened(context) as rt:
+        answer = ask(rt, text, timeout_seconds=timeout, limit=limit)
+        rows = (row for batch in answer.table.to_batches() for row in batch.to_pylist())
+        write_rows(rows, answer.table.column_names, layout)
+        if answer.note:
+            say(answer.note)
+        if answer.cut:
+            say(f"The first {limit} rows; --limit 0 gives all.")
+
+
+def doctor(context: typer.Context, layout: FormatOption = Format.table) -> int:
+    """Look at the yard's health.
+
+    Folder, disk, store, journals, queue, what is installed. Each line says what is wrong and how to mend it; exits
+    with 1 if a check failed. Warnings do not count.
+    """
+    from runyard.service.doctor import checks
+
+    with opened(context) as rt:
+        found = checks(rt)
+    write_rows([asdict(check) for check in found], ("name", "state", "message", "hint"), layout)
+    return FAILED if any(check.state == "failed" for check in found) else DONE
+
+
+def publish(context: typer.Context) -> None:
+    """Publish the newest data now.
+
+    Prints the path of the copy. runyard.duckdb in the yard points to the newest copy; open that with DuckDB, a
+    notebook or a BI tool, for as long as you like. Copies are published by themselves while runs write; this verb
+    is for the impatient.
+    """
+    with opened(context) as rt:
+        copy = rt.store.publish()
+        if copy is None:
+            say("There is nothing to publish yet.")
+            return
+        say(f"Version {copy.number} is published.")
+        typer.echo(str(copy.path))
+
+
+def rebuild(context: typer.Context) -> None:
+    """Make the tables again from the journals.
+
+    The journals are the truth. For a store that is damaged or that you do not trust. Settings and prices are kept;
+    a store that cannot be read is put aside, not deleted. If it fails, the old store stays as it was.
+    """
+    with opened(context, pumped=False) as rt:
+        result = rt.store.rebuild()
+        say(f"{result.events} events are in the tables, {result.rejected} lines were rejected.")
