@@ -6,7 +6,7 @@ CREATE OR REPLACE MACRO is_more(x, threshold) AS round(x, 9) > threshold;
 CREATE OR REPLACE MACRO is_less(x, threshold) AS round(x, 9) < threshold;
 CREATE OR REPLACE MACRO oriented_loss(x, mode) AS CASE WHEN mode = 'max' THEN -x ELSE x END;
 CREATE OR REPLACE MACRO generalization_loss_pct(last_loss, best_loss) AS
-  100 * safe_divide(last_loss - best_loss, abs(best_loss));
+  finite_or_null(100 * safe_divide(last_loss - best_loss, abs(best_loss)));
 CREATE OR REPLACE MACRO is_terminal(status) AS status NOT IN ('queued', 'pending', 'running');
 
 -- Prechelt 1998, GL_5: worse than the best by more than 5 % while the training loss went on falling.

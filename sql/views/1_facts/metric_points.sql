@@ -4,7 +4,7 @@ SELECT
   session_id,
   name,
   step,
-  epoch,
+  finite_or_null(epoch) AS epoch,
   attempt,
   finite_or_null(value) AS value,
   logged_at

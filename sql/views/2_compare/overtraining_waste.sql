@@ -69,7 +69,7 @@ judged AS (
     CASE WHEN n_evals > 0 THEN total_epochs - coalesce(best_epoch, 0) END AS wasted_epochs,
     CASE
       WHEN n_evals = 0 THEN NULL
-      WHEN all_timed AND seconds > 0 THEN seconds_after_best / seconds
+      WHEN all_timed AND seconds > 0 THEN safe_divide(seconds_after_best, seconds)
       ELSE safe_divide(total_epochs - coalesce(best_epoch, 0), total_epochs)
     END AS wasted_fraction,
     generalization_loss_pct(last_loss, best_loss) AS final_gl_pct,
@@ -89,8 +89,8 @@ SELECT
   best_value,
   wasted_epochs,
   wasted_fraction,
-  gpu_hours * wasted_fraction AS wasted_compute_hours,
-  cost_usd * wasted_fraction AS wasted_cost_usd,
+  finite_or_null(gpu_hours * wasted_fraction) AS wasted_compute_hours,
+  finite_or_null(cost_usd * wasted_fraction) AS wasted_cost_usd,
   final_gl_pct,
   patience,
   es_stop_epoch,
@@ -98,7 +98,7 @@ SELECT
   CASE
     WHEN best_loss IS NULL THEN NULL
     WHEN es_stop_epoch IS NULL THEN 0
-    ELSE loss_at_stop - best_loss
+    ELSE finite_or_null(loss_at_stop - best_loss)
   END AS es_regret,
   waste_category,
   waste_category = 'overtraining' AS overtraining_detected

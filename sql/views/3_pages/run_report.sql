@@ -68,5 +68,5 @@ SELECT
   waste.es_saved_epochs AS es_saved_epochs,
   waste.waste_category AS waste_category
 FROM runs AS run
-LEFT JOIN training_sessions AS session ON session.id = run.id
+LEFT JOIN sessions AS session ON session.id = run.id
 LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id

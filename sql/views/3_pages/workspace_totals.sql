@@ -8,11 +8,11 @@ SELECT
   count(*) FILTER (WHERE run.status = 'completed') AS completed_runs,
   count(*) FILTER (WHERE run.status = 'failed') AS failed_runs,
   count(*) FILTER (WHERE run.status = 'cancelled') AS cancelled_runs,
-  sum(session.gpu_hours) AS compute_hours,
+  finite_or_null(sum(session.gpu_hours)) AS compute_hours,
   sum(session.training_cost_usd) AS cost_usd,
-  sum(waste.wasted_compute_hours) AS wasted_compute_hours,
-  sum(waste.wasted_cost_usd) AS wasted_cost_usd
+  finite_or_null(sum(waste.wasted_compute_hours)) AS wasted_compute_hours,
+  finite_or_null(sum(waste.wasted_cost_usd)) AS wasted_cost_usd
 FROM runs AS run
-LEFT JOIN training_sessions AS session ON session.id = run.id
+LEFT JOIN sessions AS session ON session.id = run.id
 LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id
 GROUP BY run.workspace_id

@@ -1,0 +1,207 @@
+"""Every view: its grain holds, it reads only lower floors, it returns no NaN or infinity, it may be pasted anywhere."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlglot
+from sqlglot import expressions as exp
+
+from runyard.core.paths import resource
+
+VIEWS = sorted((resource("sql") / "views").glob("*/*.sql"))
+FLOORS = {path.stem: path.parent.name for path in VIEWS}
+GRAIN = re.compile(r"^-- grain: ([a-z_]+(?:, [a-z_]+)*)$", re.MULTILINE)
+START = datetime(2026, 3, 1)
+NAMES = [path.stem for path in VIEWS]
+
+
+@pytest.fixture(scope="module")
+def world(tables: Any) -> Any:
+    """Two hundred sessions of every status with broken curves, repeated epochs and steps, and extreme numbers."""
+    dice = random.Random(11)
+    sessions, runs, epochs, metrics, attempts, events = [], [], [], [], [], []
+
+    def number() -> float | None:
+        return dice.choice([None, math.nan, math.inf, -math.inf, 0.0, 1e308, -1e308, 5e-324, dice.random(), 1.0])
+
+    for index in range(1, 201):
+        run = str(UUID(int=index))
+        status = dice.choice(["queued", "running", "completed", "failed", "cancelled"])
+        begun = START + timedelta(hours=index)
+        common = {"agent_id": f"a{index % 5}", "workspace_id": f"w{index % 2}", "status": status}
+        runs.append(
+            {
+                **common,
+                "id": run,
+                "name": f"run {index % 7}",
+                "attempt": dice.choice([None, 1, 2]),
+                "config": "{}",
+                "queued_at": begun,
+                "started_at": begun,
+                "seed": index,
+                "launched_by": "page",
+                "ended_at": begun + timedelta(hours=1) if status == "completed" else None,
+            }
+        )
+        if index % 9:
+            sessions.append(
+                {
+                    **common,
+                    "id": run,
+                    "hyperparameters": '{"epochs": 5}',
+                    "started_at": begun,
+                    "monitor_metric": dice.choice([None, "val_loss", "f1"]),
+                    "monitor_mode": dice.choice([None, "min", "max"]),
+                    "completed_at": begun + timedelta(hours=dice.choice([0, 1, 3])),
+                    "best_validation_loss": number(),
+                    "gpu_hours": number(),
+                    "training_cost_usd": 1.5,
+                    "final_training_loss": number(),
+                    "final_validation_loss": number(),
+                    "memory_peak_gb": number(),
+                    "cpu_hours": number(),
+                    "total_epochs": 20,
+                }
+            )
+        for attempt in (1, 2):
+            attempts.append({"run_id": run, "attempt": attempt, "status": status, "started_at": begun})
+            for epoch in range(attempt, dice.randint(1, 12)):
+                floats = ("train_loss", "val_loss", "val_metric", "epoch_seconds", "learning_rate", "gradient_norm")
+                shares = ("memory_gb", "gpu_utilization", "cpu_utilization")
+                row = {name: number() for name in (*floats, *shares)}
+                row |= {"session_id": run, "epoch": epoch, "attempt": attempt, "logged_at": begun, "step": 10 * epoch}
+                epochs += [row] * dice.choice([1, 1, 2])
+                names = ("train/loss", "system/cpu_percent", "system/memory_gb", "accuracy")
+                metrics += [
+                    {"session_id": run, "step": 10 * epoch, "name": name, "value": number(),
+                     "attempt": attempt, "epoch": number(), "logged_at": begun + timedelta(seconds=epoch)}
+                    for name in names
+                ]  # fmt: skip
+        kinds = ("queued", "started", "planned", "notice", "checkpoint", "ended")
+        events += [
+            {"run_id": run, "kind": kind, "attempt": 1, "body": "{}", "logged_at": begun, "journal": run,
+             "line_offset": place}
+            for place, kind in enumerate(kinds)
+        ]  # fmt: skip
+    tables.clear()
+    for table, rows in {
+        "runs": runs,
+        "training_sessions": sessions,
+        "training_epochs": epochs,
+        "metrics": metrics,
+        "run_attempts": attempts,
+        "run_events": events,
+    }.items():
+        tables.insert(table, rows)
+    return tables
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_grain_holds(world: Any, name: str) -> None:
+    columns = grain_of(name)
+    assert world.rows(f"SELECT {columns}, count(*) AS n FROM {name} GROUP BY ALL HAVING n > 1") == []
+    assert world.rows(f"SELECT 1 FROM {name} LIMIT 1"), "a view without a row proves nothing"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_view_returns_nan_or_infinity(world: Any, name: str) -> None:
+    leaks: list[str] = []
+    doubles = [
+        row["column_name"] for row in world.rows(f"DESCRIBE {name}") if row["column_type"] in ("DOUBLE", "FLOAT")
+    ]
+    for column in doubles:
+        bad = world.rows(f'SELECT "{column}" FROM {name} WHERE NOT isfinite("{column}") LIMIT 1')
+        leaks += [column] if bad else []
+    assert leaks == []
+
+
+@pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
+def test_a_view_reads_only_lower_floors(path: Path) -> None:
+    tree = sqlglot.parse_one(path.read_text(), dialect="duckdb")
+    assert isinstance(tree, exp.Query), "a view file is a bare SELECT"
+    own = {table.alias_or_name for table in tree.find_all(exp.CTE)}
+    read = {table.name for table in tree.find_all(exp.Table)} - own
+    for name in read & FLOORS.keys():
+        assert FLOORS[name] < path.parent.name, f"{path.stem} reads {name}"
+
+
+@pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
+def test_the_header_says_what_one_row_is_and_is_kept_as_comment(tables: Any, path: Path) -> None:
+    first = path.read_text().splitlines()[0]
+    assert re.match(r"-- One row (is|per) ", first), first
+    (row,) = tables.rows("SELECT comment FROM duckdb_views() WHERE view_name = $name", {"name": path.stem})
+    assert row["comment"].startswith(first.removeprefix("-- "))
+
+
+@pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
+def test_a_view_file_can_be_pasted_as_it_is(world: Any, path: Path) -> None:
+    assert world.duck.execute(path.read_text()).description
+
+
+def test_every_table_and_every_column_that_needs_one_has_a_comment(tables: Any) -> None:
+    bare = tables.rows("SELECT table_name FROM duckdb_tables() WHERE comment IS NULL AND NOT temporary")
+    assert bare == []
+
+
+def test_an_epoch_of_a_repeated_one_is_that_of_the_last_attempt(empty: Any) -> None:
+    run = str(UUID(int=1))
+    rows = [(1, 1, 5.0, 9), (1, 2, 4.0, 1), (2, 1, 3.0, 1), (2, 1, 2.0, 2)]
+    empty.insert(
+        "training_epochs",
+        [
+            {"session_id": run, "epoch": e, "attempt": a, "val_loss": v, "logged_at": START + timedelta(seconds=s)}
+            for e, a, v, s in rows
+        ],
+    )
+    assert [row["val_loss"] for row in empty.rows("FROM epochs ORDER BY epoch")] == [4.0, 2.0]
+
+
+@pytest.mark.parametrize("view", ["overtraining_waste", "epochs"])
+def test_one_session_of_a_thousand_is_read_alone(tables: Any, view: str) -> None:
+    """The filter on the grain column reaches the scan of training_epochs: rows there are counted, not time."""
+    tables.clear()
+    tables.duck.execute(
+        """
+        INSERT INTO training_sessions BY NAME
+        SELECT CAST('00000000-0000-7000-8000-' || lpad(CAST(range AS VARCHAR), 12, '0') AS UUID) AS id,
+          'completed' AS status
+        FROM range(1000)
+        """
+    )
+    tables.duck.execute(
+        """
+        INSERT INTO training_epochs BY NAME
+        SELECT id AS session_id, e + 1 AS epoch, 1 / (e + 1) AS val_loss, TIMESTAMP '2026-03-01' AS logged_at
+        FROM (SELECT id FROM training_sessions ORDER BY id), (SELECT range AS e FROM range(100)) ORDER BY id, e
+        """
+    )
+    wanted = "00000000-0000-7000-8000-000000000500"
+    plan = tables.duck.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM {view} WHERE session_id = '{wanted}'")
+    assert 0 < rows_out_of_scans(plan.fetchone()[1]) <= 2_000
+
+
+def rows_out_of_scans(plan: str) -> int:
+    """Return how many rows the scans of training_epochs in a profile handed on."""
+
+    def walk(node: dict[str, Any]) -> int:
+        table = node.get("extra_info", {}).get("Table", "")
+        own = node["intermediate_rows"] if table.endswith("training_epochs") else 0
+        return int(own) + sum(walk(child) for child in node.get("children", []))
+
+    return sum(walk(node) for node in json.loads(plan)["operator"])
+
+
+def grain_of(name: str) -> str:
+    text = next(path for path in VIEWS if path.stem == name).read_text()
+    match = GRAIN.search(text)
+    assert match, f"{name} has no `-- grain:` line"
+    return match[1]
