@@ -28,9 +28,11 @@ def run_baseline(attempt: Attempt, folder: Path) -> Outcome:
     config, yard, pen, part = attempt.config, attempt.yard, attempt.pen, attempt.config.model
     assert isinstance(part, TfidfLogreg | EncoderLogreg)
     if isinstance(part, EncoderLogreg):
+        import torch
+
         from runyard.train.precision import set_determinism
 
-        set_determinism(config.seed, config.resources.threads)
+        set_determinism(config.seed, config.resources.threads, torch.device("cpu"))
     attempt.started("cpu", accelerators=1)
     data = read_text_data(config, yard)
     began, cpu_began = time.perf_counter(), time.process_time()

@@ -65,7 +65,7 @@ def assemble(
     progress: Progress,
 ) -> Network:
     """Seed everything, build data and model, and journal what is planned."""
-    precision.set_determinism(config.seed, config.resources.threads)
+    precision.set_determinism(config.seed, config.resources.threads, device)
     built = task.build()
     autocast = precision.autocast(
         device,

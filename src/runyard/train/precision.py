@@ -1,7 +1,6 @@
 """Device, threads and number format of a run."""
 
 import contextlib
-import os
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -33,14 +32,15 @@ def device_name(device: torch.device) -> str:
     return f"cuda:{torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cpu"
 
 
-def set_determinism(seed: int, threads: int) -> None:
+def set_determinism(seed: int, threads: int, device: torch.device) -> None:
     """Make the run a function of its config: seeds, thread count, deterministic kernels."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(threads)  # only before the first parallel work of the process
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
+    if device.type != "cpu" or threads > 1:
+        # One thread of a CPU adds in one order anyway, and this call imports torch's compiler: three seconds.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
