@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from runyard.queries import runs
+from runyard.queries import runs, waste
 from runyard.ui.demo import show_demo_notes
 from runyard.ui.errors import sentences
 from runyard.ui.figure import show_empty, show_sql
-from runyard.ui.runs_table import show_runs
+from runyard.ui.runs_table import known_sums, show_runs
 from runyard.ui.text import dollars, hours, share
 from runyard.ui.yard import frame, yard
 
@@ -29,12 +29,13 @@ def show_figures(now: dict[str, float | None]) -> None:
         **plain,
         help="Wall time of ended runs times their devices, and what that cost",
     )
-    spent, wasted = now["compute_hours"], now["wasted_compute_hours"]
+    lost = known_sums(frame(rt, waste.of_runs()), "wasted_compute_hours", "wasted_cost_usd")
+    spent, wasted = now["compute_hours"], lost["wasted_compute_hours"]
     portion = wasted / spent if spent and wasted is not None else None
     cards[3].metric(
         "Wasted hours",
         hours(wasted),
-        f"{share(portion)} of all, {dollars(now['wasted_cost_usd'])}",
+        f"{share(portion)} of all, {dollars(lost['wasted_cost_usd'])}",
         **plain,
         help="Compute hours after the best epoch of each ended run",
     )
@@ -63,4 +64,4 @@ if totals["runs"] == 0:
 else:
     show_overview()
     with st.expander("SQL", icon=":material/database:"):
-        show_sql(runs.listing())
+        show_sql(runs.listing_with_waste())

@@ -1,4 +1,4 @@
--- One row per run: what the runs table of the Overview shows. Waste is known of ended training runs only.
+-- One row per run: what the runs table of the Overview shows beside the waste, which overtraining_waste knows.
 -- grain: id
 SELECT
   run.id AS id,
@@ -29,11 +29,6 @@ SELECT
   session.best_epoch AS best_epoch,
   session.early_stopping_triggered AS early_stopping_triggered,
   session.gpu_hours AS compute_hours,
-  session.training_cost_usd AS cost_usd,
-  waste.wasted_epochs AS wasted_epochs,
-  waste.wasted_compute_hours AS wasted_compute_hours,
-  waste.wasted_cost_usd AS wasted_cost_usd,
-  waste.waste_category AS waste_category
+  session.training_cost_usd AS cost_usd
 FROM runs AS run
 LEFT JOIN sessions AS session ON session.id = run.id
-LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id

@@ -1,4 +1,4 @@
--- One row per workspace: its runs by state, and what they cost and wasted so far (sums over known values).
+-- One row per workspace: its runs by state, and what they cost so far (sums over known values).
 -- grain: workspace_id
 SELECT
   run.workspace_id AS workspace_id,
@@ -9,10 +9,7 @@ SELECT
   count(*) FILTER (WHERE run.status = 'failed') AS failed_runs,
   count(*) FILTER (WHERE run.status = 'cancelled') AS cancelled_runs,
   finite_or_null(sum(session.gpu_hours)) AS compute_hours,
-  sum(session.training_cost_usd) AS cost_usd,
-  finite_or_null(sum(waste.wasted_compute_hours)) AS wasted_compute_hours,
-  finite_or_null(sum(waste.wasted_cost_usd)) AS wasted_cost_usd
+  sum(session.training_cost_usd) AS cost_usd
 FROM runs AS run
 LEFT JOIN sessions AS session ON session.id = run.id
-LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id
 GROUP BY run.workspace_id

@@ -20,8 +20,23 @@ def listing(*, limit: int = 200, statuses: Sequence[str] = (), agent: str | None
     return Query(f"SELECT *\nFROM run_overview\n{where}ORDER BY queued_at DESC, id DESC\nLIMIT ?", tuple(arguments))
 
 
+def listing_with_waste(*, limit: int = 200) -> Query:
+    """List the newest runs with their waste in one statement: the one to show to people.
+
+    The page asks for `listing` and `waste.of_runs` instead, since its totals need the waste of all runs anyway.
+    """
+    return Query(
+        "SELECT run.*, waste.wasted_epochs, waste.wasted_compute_hours, waste.waste_category\n"
+        "FROM run_overview AS run\n"
+        "LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id\n"
+        "ORDER BY run.queued_at DESC, run.id DESC\n"
+        "LIMIT ?",
+        (limit,),
+    )
+
+
 def totals() -> Query:
-    """Return one row: runs by state, compute hours and dollars spent and wasted, over all workspaces."""
+    """Return one row: runs by state, compute hours and dollars spent, over all workspaces."""
     return Query(
         "SELECT\n"
         "  coalesce(sum(runs), 0)::BIGINT AS runs,\n"
@@ -31,9 +46,7 @@ def totals() -> Query:
         "  coalesce(sum(failed_runs), 0)::BIGINT AS failed_runs,\n"
         "  coalesce(sum(cancelled_runs), 0)::BIGINT AS cancelled_runs,\n"
         "  sum(compute_hours) AS compute_hours,\n"
-        "  sum(cost_usd)::DOUBLE AS cost_usd,\n"
-        "  sum(wasted_compute_hours) AS wasted_compute_hours,\n"
-        "  sum(wasted_cost_usd)::DOUBLE AS wasted_cost_usd\n"
+        "  sum(cost_usd)::DOUBLE AS cost_usd\n"
         "FROM workspace_totals"
     )
 

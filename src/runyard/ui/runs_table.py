@@ -11,7 +11,7 @@ import streamlit as st
 
 from runyard.charts.theme import LIGHT
 from runyard.core.clock import now
-from runyard.queries import runs
+from runyard.queries import runs, waste
 from runyard.runtime import Runtime
 from runyard.ui.yard import frame
 
@@ -45,9 +45,10 @@ _COLUMNS: dict[str, Any] = {
 def show_runs(rt: Runtime, *, limit: int = 200) -> str | None:
     """Show the newest runs; returns the id of the run whose details were asked for by a click just now."""
     listing = frame(rt, runs.listing(limit=limit))
+    wasted = frame(rt, waste.of_runs())
     ids = [UUID(run_id) for run_id in listing["id"]]
     losses = frame(rt, runs.loss_histories(ids)).rename({"session_id": "id"})
-    table = arranged(listing, losses, now())
+    table = arranged(listing.join(wasted, on="id", how="left", maintain_order="left"), losses, now())
     clicked = st.session_state.get("overview-open")
     st.dataframe(
         table,
@@ -80,3 +81,9 @@ def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> p
         pl.coalesce("base_model", pl.lit("")).alias("model"),
         "started_at",
     )
+
+
+def known_sums(table: pl.DataFrame, *columns: str) -> dict[str, float | None]:
+    """Return the sum of the known values of each column; None where nothing is known."""
+    known = {name: table[name].drop_nulls() for name in columns}
+    return {name: float(values.sum()) if len(values) else None for name, values in known.items()}
