@@ -52,7 +52,7 @@ def look(yard: Yard) -> Assets:
     ]
     note = ""
     if missing:
-        note = f"The demo's {' and '.join(missing)} could not be had; scikit-learn's own data sets stand in."
+        note = f"Demo data could not be had: {', '.join(missing)}. scikit-learn's own data sets stand in."
     return Assets(
         watch=watch,
         reviews=reviews,
