@@ -36,13 +36,15 @@ def _sql(name: str) -> str:
 def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Iterable[str]) -> Folded:
     """Fold what is new in some journals into the attached store.
 
-    Each round is one transaction: rows, offsets, and the rows of the runs that they touch.
+    Each round is one transaction: rows, offsets, and the rows of the runs that they touch. What is written after the
+    start waits for the next fold, or busy writers would keep the store from everybody else on a slow machine.
 
     Raises:
         Unavailable: the disk is full; the round is rolled back.
     """
     offsets = _offsets(cursor)
     reached = {name: offsets.get(name, 0) for name in journals}
+    sizes = {name: _size(yard, name) for name in reached}
     waiting = list(reached)
     events = rejected = 0
     while waiting:
@@ -62,8 +64,15 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Itera
         events += parsed.events
         rejected += len(parsed.rejected)
         reached.update(moved)
-        waiting += moved  # until nothing more comes
+        waiting += (name for name, end in moved.items() if end < sizes[name])
     return Folded(events, rejected, reached)
+
+
+def _size(yard: Yard, journal: str) -> float:
+    try:
+        return (yard.home / journal).stat().st_size
+    except FileNotFoundError:
+        return float("inf")  # compressed, so it has ended: read on until nothing more comes
 
 
 def _offsets(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
