@@ -79,9 +79,10 @@ def save_checkpoint(folder: Path, name: str, weights: Weights, state: dict[str, 
         shutil.rmtree(final, ignore_errors=True)
         beside.rename(final)
     except BaseException as error:
-        shutil.rmtree(beside, ignore_errors=True)
         # safetensors and torch have errors of their own for a full disk.
-        if isinstance(error, Exception) and shutil.disk_usage(folder).free < _HARDLY_FREE:
+        full = shutil.disk_usage(folder).free < _HARDLY_FREE
+        shutil.rmtree(beside, ignore_errors=True)
+        if isinstance(error, Exception) and full:
             raise OSError(errno.ENOSPC, f"no space left for the checkpoint {name}") from error
         raise
     sync_path(folder)

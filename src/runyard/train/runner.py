@@ -18,6 +18,7 @@ from runyard.train.heartbeat import Heartbeat
 from runyard.train.outcome import Cancelled, Outcome, failure_of
 from runyard.train.progress import Progress
 
+_BALLAST, _BALLAST_BYTES = "ballast", 65_536
 _SPOKEN = ("train_loss", "val_loss", "level", "status", "error_message", "message", "hint", "best_epoch", "path")
 
 
@@ -40,6 +41,8 @@ def run_attempt(folder: RunFolder, attempt: int) -> int:
     ticker = Ticker(yard)
     ticker.start()
     try:
+        # Room for the last words of a run that fills the disk: the file is dropped before they are written.
+        (folder.path / _BALLAST).write_bytes(b"\0" * _BALLAST_BYTES)
         return _from_start_to_end(folder, yard, pen)
     except OSError as error:
         # The journal itself cannot be written: whoever looks after lost runs will find this one.
@@ -79,6 +82,7 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal) -> int:
         }
     interruption.patient = True
     heartbeat.stop()
+    (folder.path / _BALLAST).unlink(missing_ok=True)
     pen.emit(
         "ended",
         **ended,
