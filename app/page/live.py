@@ -38,7 +38,7 @@ run_id = UUID(picked)
 first = report_live(rt, run_id) or {"status": "queued"}
 
 
-@st.fragment(run_every="1s" if first["status"] in ACTIVE else None, key="live")
+@st.fragment(run_every=1.0 if first["status"] in ACTIVE else None, key="live")
 def show_live() -> None:
     """Show the run as the store has it now; a run that has ended stops the clock with one last rerun."""
     with sentences():

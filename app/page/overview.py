@@ -41,7 +41,7 @@ def show_figures(now: dict[str, float | None]) -> None:
     )
 
 
-@st.fragment(run_every="2s" if active else "10s", key="overview")
+@st.fragment(run_every=2.0 if active else 10.0, key="overview")
 def show_overview() -> None:
     """Show numbers and runs, asked for again while the page stands open."""
     with sentences():

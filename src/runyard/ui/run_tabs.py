@@ -14,7 +14,7 @@ from runyard.charts.spec import Spec
 from runyard.charts.thin import thin
 from runyard.queries import epochs, resources, runs
 from runyard.runtime import Runtime
-from runyard.ui.figure import show_behind, show_chart, show_sql
+from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
 from runyard.ui.marks import best_mark, curve_words, stop_marks, waste_band
 from runyard.ui.text import dollars, duration, escape, number, share, utc
 from runyard.ui.yard import frame, is_dark
@@ -131,7 +131,7 @@ def show_events(rt: Runtime, run: Row) -> None:
     query = runs.timeline(run["id"])
     table = frame(rt, query)
     st.dataframe(
-        table,
+        as_arrow(table),
         key="run-events",
         hide_index=True,
         placeholder="",

@@ -13,6 +13,7 @@ from runyard.charts.theme import LIGHT
 from runyard.core.clock import now
 from runyard.queries import runs, waste
 from runyard.runtime import Runtime
+from runyard.ui.figure import as_arrow
 from runyard.ui.yard import frame
 
 STATUSES = ("running", "queued", "completed", "failed", "cancelled")
@@ -51,7 +52,7 @@ def show_runs(rt: Runtime, *, limit: int = 200) -> str | None:
     table = arranged(listing.join(wasted, on="id", how="left", maintain_order="left"), losses, now())
     clicked = st.session_state.get("overview-open")
     st.dataframe(
-        table,
+        as_arrow(table),
         key="overview-runs",
         hide_index=True,
         column_config=_COLUMNS,
