@@ -37,8 +37,8 @@ def encode(event: Mapping[str, Any]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):  # numpy and torch scalars
-        return value.item()
+    if hasattr(value, "tolist"):  # numpy's and torch's scalars and arrays
+        return value.tolist()
     if isinstance(value, UUID | Path):
         return str(value)
     if isinstance(value, set | frozenset | tuple):
