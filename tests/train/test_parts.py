@@ -21,7 +21,9 @@ from runyard.train.order import epoch_order, sampled, split
 from runyard.train.scores import classification_scores, numbered
 from runyard.train.series import windows
 
-LABELS = st.lists(st.sampled_from("abc"), min_size=8, max_size=60).filter(lambda x: min(Counter(x).values()) > 1)
+LABELS = st.lists(st.sampled_from("abc"), min_size=8, max_size=60).filter(
+    lambda labels: len(set(labels)) > 1 and min(Counter(labels).values()) > 1
+)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1))

@@ -213,7 +213,12 @@ class _Border:
                 return
             block = inner
         if leaf in block and block[leaf] != value:
-            self.problems.append(Problem(origin, f"says the same as {self._origin[path]}, with another value"))
+            self.problems.append(
+                Problem(
+                    origin,
+                    f"says the same as {self._origin.get(path, sections[0] if sections else path)}, with another value",
+                )
+            )
         block[leaf] = value
         self._origin[path] = origin
 
