@@ -5,10 +5,10 @@ from uuid import UUID
 import streamlit as st
 
 from runyard.core.clock import now
-from runyard.queries import epochs, runs
+from runyard.queries import epochs, runs, steps
 from runyard.ui.errors import sentences
 from runyard.ui.figure import show_behind, show_empty
-from runyard.ui.live_view import show_curves, show_log, show_numbers, show_progress
+from runyard.ui.live_view import show_curves, show_log, show_numbers, show_progress, with_newest_step
 from runyard.ui.run_view import ACTIVE, report_live, run_named, show_actions, show_failure, show_status
 from runyard.ui.text import escape, utc
 from runyard.ui.yard import yard
@@ -57,9 +57,10 @@ def show_live() -> None:
             if st.button("Details", icon=":material/description:", key="live-details"):
                 st.switch_page("page/run.py", query_params={"id": str(run_id)})
         show_failure(run)
-        show_progress(run, now())
+        inside = steps.of_run(run_id).live(rt)
+        show_progress(with_newest_step(run, inside), now())
         show_numbers(history, run, now())
-        show_curves(history, log=st.session_state.get("live-log", False))
+        show_curves(history, inside, log=st.session_state.get("live-log", False))
         show_behind(history, epochs.of_run(run_id), key="live", alt="Epochs of the run")
         st.subheader("Log", anchor=False)
         search = st.text_input(

@@ -43,7 +43,8 @@ def test_live_charts_change_by_data_alone() -> None:
 
     assert shown["dataset"]["source"] is rows
     assert "dataset" not in option
-    assert shown["series"][0]["lineStyle"]["type"] != shown["series"][1]["lineStyle"]["type"]
+    styles = {line["name"]: line["lineStyle"]["type"] for line in shown["series"] if line["type"] == "line"}
+    assert styles["training"] != styles["validation"]
     rate = live_line("learning_rate", y_name="learning rate", colour=2, dark=False)
     assert rate["yAxis"]["name"] == "learning rate"
 

@@ -16,12 +16,14 @@ from runyard.charts.theme import palette
 def live_loss(*, log: bool, dark: bool) -> Spec:
     """Return an ECharts option of training (dashed) and validation loss and the best epoch so far (diamond).
 
-    Rows: epoch, train_loss, val_loss, best (val_loss where it is the smallest so far of all, else null).
+    Rows: epoch (a fraction inside an epoch), train_loss, val_loss, best (val_loss at the best epoch, else null),
+    step_loss (mean training loss of some steps inside the epochs). What a row does not have is null.
     """
     colours = palette(dark)
     option = _frame(y_name="loss", log=log)
-    option["legend"] = {"top": 0, "data": ["training", "validation", "best epoch"]}
+    option["legend"] = {"top": 0, "data": ["training", "validation", "best epoch", "training, within the epoch"]}
     option["series"] = [
+        _line("training, within the epoch", "step_loss", colours.lines[0], faint=True),
         _line("training", "train_loss", colours.lines[0], dash=True),
         _line("validation", "val_loss", colours.lines[1]),
         {
@@ -56,7 +58,7 @@ def _frame(*, y_name: str, log: bool) -> Spec:
         "tooltip": {"trigger": "axis", "valueFormatter": "%.5g"},
         "xAxis": {
             "type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 26, "minInterval": 1,
-            "min": 1, "splitLine": {"show": False},
+            "splitLine": {"show": False},
         },
         "yAxis": {
             "type": "log" if log else "value", "name": y_name, "scale": True,
@@ -65,13 +67,18 @@ def _frame(*, y_name: str, log: bool) -> Spec:
     }  # fmt: skip
 
 
-def _line(name: str, column: str, colour: str, *, dash: bool = False) -> dict[str, Any]:
+def _line(name: str, column: str, colour: str, *, dash: bool = False, faint: bool = False) -> dict[str, Any]:
     return {
         "type": "line",
         "name": name,
         "showSymbol": False,
         "connectNulls": True,
-        "lineStyle": {"width": 2, "type": "dashed" if dash else "solid", "color": colour},
+        "lineStyle": {
+            "width": 1 if faint else 2,
+            "opacity": 0.45 if faint else 1,
+            "type": "dashed" if dash else "solid",
+            "color": colour,
+        },
         "itemStyle": {"color": colour},
         "encode": {"x": "epoch", "y": column, "tooltip": [column]},
     }

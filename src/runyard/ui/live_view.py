@@ -10,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from runyard.charts.live import live_line, live_loss, with_rows
-from runyard.charts.thin import thin
+from runyard.charts.thin import LIMIT, thin
 from runyard.core.errors import NotFound
 from runyard.runtime import Runtime
 from runyard.service import logs
@@ -29,6 +29,12 @@ def show_progress(run: Row, moment: datetime) -> None:
     if run["status"] == "running":
         words += f" · about {duration(left)} left" if left is not None else " · time left not known yet"
     st.progress(done, text=words)
+
+
+def with_newest_step(run: Row, steps: pl.DataFrame) -> Row:
+    """Return the run with the step it is at, which its row learns at the end of the epoch only."""
+    newest = steps["step"].max() if steps.height else None
+    return run if newest is None else {**run, "completed_steps": newest}
 
 
 def progress(run: Row) -> float:
@@ -77,21 +83,25 @@ def show_numbers(epochs: pl.DataFrame, run: Row, moment: datetime) -> None:
             column.metric(label, value, border=True)
 
 
-def show_curves(epochs: pl.DataFrame, *, log: bool) -> None:
-    """Show the loss curve, and beside it learning rate and speed; only rows travel when epochs are added."""
+def show_curves(epochs: pl.DataFrame, steps: pl.DataFrame, *, log: bool) -> None:
+    """Show the loss curve, and beside it learning rate and speed; only rows travel when there are new ones."""
     dark = is_dark()
-    if epochs.is_empty():
-        st.info("No epoch has finished yet; the curve starts with the first.", icon=":material/hourglass_top:")
+    if epochs.is_empty() and steps.is_empty():
+        st.info("No step has been logged yet; the curve starts with the first.", icon=":material/hourglass_top:")
         return
-    drawn = thin(with_best(epochs), ("train_loss", "val_loss"))
+    drawn = thin(with_best(epochs), ("train_loss", "val_loss"), limit=LIMIT - steps.height)
+    inside = steps.select("epoch", "step_loss")
+    rows = pl.concat([drawn.frame.cast({"epoch": pl.Float64}), inside], how="diagonal_relaxed").sort("epoch")
     st.echarts_chart(
-        with_rows(_loss_option(log, dark), drawn.frame),
+        with_rows(_loss_option(log, dark), rows),
         key="live-loss",
         height=360,
         alt=curve_alt(epochs),
     )
     if drawn.note:
         st.caption(drawn.note)
+    if epochs.is_empty():
+        return
     left, right = st.columns(2)
     rates = thin(epochs.select("epoch", "learning_rate", "samples_per_second"), ("learning_rate",)).frame
     for column, field, unit, colour in (
@@ -121,6 +131,8 @@ def with_best(epochs: pl.DataFrame) -> pl.DataFrame:
 
 def curve_alt(epochs: pl.DataFrame) -> str:
     """Say what the curve shows, for those who do not see it."""
+    if epochs.is_empty():
+        return "Loss over the steps of the first epoch"
     last = epochs.row(-1, named=True)
     return (
         f"Loss over {epochs.height} epochs; last training loss {number(last['train_loss'])}, "
