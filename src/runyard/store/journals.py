@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zstandard
 
+from runyard.core.errors import Corrupt
 from runyard.core.paths import Yard
 from runyard.store.lines import Line
 
@@ -64,13 +65,22 @@ def read_lines(yard: Yard, journal: str, offset: int) -> tuple[list[Line], int]:
     """Return the finished lines after an offset, at most 16 MiB of them, and the offset where they end.
 
     A torn tail stays behind: its writer is still at it, or died in the middle of a line.
+
+    Raises:
+        Corrupt: the journal was compressed and damaged since.
     """
     path = yard.home / journal
-    with path.open("rb") if path.exists() else zstandard.open(f"{path}.zst", "rb") as file:
-        file.seek(offset)
-        data = file.read(READ_BYTES)
-        while b"\n" not in data and (more := file.read(READ_BYTES)):
-            data += more
+    try:
+        with path.open("rb") if path.exists() else zstandard.open(f"{path}.zst", "rb") as file:
+            file.seek(offset)
+            data = file.read(READ_BYTES)
+            while b"\n" not in data and (more := file.read(READ_BYTES)):
+                data += more
+    except zstandard.ZstdError as error:
+        raise Corrupt(
+            f"The journal {journal}.zst is damaged: {error}.",
+            hint="Bring it back from a backup; or move it away, and the tables can be made without its events.",
+        ) from error
     end = data.rfind(b"\n") + 1
     lines, start = [], 0
     for text in data[:end].split(b"\n")[:-1]:
