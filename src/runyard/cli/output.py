@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 Row = Mapping[str, Any]
 _UNBOUNDED = 10_000  # columns of a table that is piped: nobody's screen to fit
@@ -132,7 +134,7 @@ def _write_table(rows: Iterable[Row], columns: Sequence[str]) -> None:
         table.add_column(plain(name).replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for line in cells:
         table.add_row(*(Text(plain(cell_text(value))) for value in line))
-    stdout_console().print(table)
+    _print(table)
 
 
 def cell_text(value: Any) -> str:
@@ -154,11 +156,17 @@ def cell_text(value: Any) -> str:
             return str(json_value(value))
 
 
-def stdout_console() -> Console:
-    """Return a console for results; piped, it has neither colours nor a width to fit."""
+def _print(table: Table) -> None:
+    """Print a table; piped, it has neither colours nor a width to fit nor blanks at the ends of its lines."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _UNBOUNDED, highlight=False, markup=False, emoji=False)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    console = Console(file=StringIO(), width=_UNBOUNDED, highlight=False, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
 def stderr_console() -> Console:

@@ -77,8 +77,9 @@ def show(context: typer.Context, run: RunArgument, layout: FormatOption = Format
             raise NotFound(f"Run {run_id} is not in the tables yet.", hint="Try again in a moment.")
         row = found.row(0, named=True)
         if layout is Format.table:
-            lines: list[dict[str, Any]] = [{"field": name, "value": value} for name, value in row.items()]
-            write_rows([line for line in lines if line["value"] is not None], ("field", "value"), layout)
+            row = _unpacked(row) | {"config": str(rt.yard.run(run_id).config)}
+            fields = [{"field": name, "value": value} for name, value in row.items() if value is not None]
+            write_rows(fields, ("field", "value"), layout)
         else:
             write_rows([_unpacked(row)], found.columns, layout)
 

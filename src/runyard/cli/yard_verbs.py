@@ -16,7 +16,8 @@ from runyard.core.errors import Invalid
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs of this module."""
-    app.command()(sql)
+    # A query may begin with a comment, `-- like this`, which must not be taken for an option.
+    app.command(context_settings={"ignore_unknown_options": True})(sql)
     app.command()(doctor)
     app.command()(publish)
     app.command()(rebuild)
