@@ -46,7 +46,7 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "epoch": st.fixed_dictionaries(
         {"epoch": st.integers(1, 5)},
         optional={
-            **{name: NUMBERS for name in ("train_loss", "val_loss", "val_metric", "epoch_seconds")},
+            **dict.fromkeys(("train_loss", "val_loss", "val_metric", "epoch_seconds"), NUMBERS),
             "step": st.integers(1, 50),
             "metrics": METRICS,
         },

@@ -19,6 +19,7 @@ import duckdb
 from runyard.core.errors import Corrupt, NotFound, RunyardError, Unavailable
 
 STORAGE_VERSION = "v1.5.0"  # so that an analyst's 1.5 shell opens the files too
+FULL_DISK = ("No space left", "File too large", "quota exceeded")
 _RETRY_SECONDS = 0.003
 _BUSY = (duckdb.IOException, duckdb.TransactionException, duckdb.BinderException, duckdb.CatalogException)
 
@@ -190,10 +191,10 @@ def _holder(text: str) -> str:
 def translated(error: duckdb.Error, path: Path) -> RunyardError:
     """Return a DuckDB failure of a database file as an error of ours."""
     text = str(error).splitlines()[0]
+    if any(sign in str(error) for sign in FULL_DISK):
+        return Unavailable("The disk is full.", hint="Free some space; what was journalled is kept.")
     if "version number" in text:
         return Corrupt(f"{path.name} was written by a newer DuckDB: {text}", hint="Update Runyard on this machine.")
-    if "No space left" in text:
-        return Unavailable("The disk is full.", hint="Free some space; what was journalled is kept.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return Unavailable(f"There was not enough memory: {text}", hint="Try again when less is running.")
     if "Permission denied" in text or "read-only file system" in text.lower():

@@ -19,7 +19,7 @@ from runyard.core.errors import Unavailable
 from runyard.core.paths import Yard
 from runyard.store import locked_files
 from runyard.store.flock import flock
-from runyard.store.lease import Lease
+from runyard.store.lease import FULL_DISK, Lease
 
 MIN_SECONDS = 2.0
 COPY_SHARE = 20  # a copy may take one twentieth of the time
@@ -190,10 +190,11 @@ def locks(paths: list[Path]) -> list[str]:
 def _copy(source: Path, target: Path, lock: int) -> None:
     temporary = target.with_name(target.name + ".tmp")
     command = [*_COPY, str(source), str(temporary)]
-    done = subprocess.run(command, pass_fds=[lock], capture_output=True, text=True, check=False)
+    english = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, pass_fds=[lock], env=english, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         temporary.unlink(missing_ok=True)
-        full = "No space" in done.stderr
+        full = any(sign in done.stderr for sign in FULL_DISK)
         raise Unavailable(
             f"The disk is full: {target.name} could not be written." if full else done.stderr.strip(),
             hint="Free some space; the store itself is whole.",
