@@ -1,15 +1,17 @@
 """The loss curves of one run with its best epoch, its stop and the epochs wasted after the best one.
 
 Data: `curve` has epoch, train_loss, val_loss; `best` has epoch, value, label, late (in the right third);
-`waste` has start, stop, label; `stops` has epoch, label. Each may be empty.
+`waste` has start, stop, label; `stops` has epoch, label, late. Each may be empty.
 """
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import altair as alt
 
 from runyard.charts.spec import Spec, compiled
-from runyard.charts.theme import palette
+from runyard.charts.theme import Palette, palette
 
 SPLITS = {"train_loss": "training", "val_loss": "validation"}
 
@@ -52,9 +54,7 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
         .mark_rule(strokeDash=[2, 3], strokeWidth=1.5, color=colours.muted)
         .encode(x="epoch:Q", tooltip=[alt.Tooltip("label:N", title="stop"), alt.Tooltip("epoch:Q")])
     )
-    stop_labels = stops.mark_text(align="right", baseline="top", dx=-4, dy=22, color=colours.text, fontSize=12).encode(
-        y=alt.value(0), text="label:N"
-    )
+    stop_labels = _beside(stops, colours, baseline="top", dy=22, y=alt.value(0))
     best = (
         alt.Chart(alt.NamedData("best"))
         .mark_point(shape="diamond", size=130, filled=True, color=colours.best, opacity=1)
@@ -64,21 +64,8 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
             tooltip=[alt.Tooltip("label:N", title="best epoch"), alt.Tooltip("value:Q", format=".5g")],
         )
     )
-    # The curve is lowest at its best epoch, so there is room above; near the right end the words go left.
-    best_labels = [
-        best.transform_filter(f"datum.late == {late}")
-        .mark_text(
-            align="right" if late == "true" else "left",
-            baseline="bottom",
-            dx=4 if late == "true" else -4,
-            dy=-12,
-            fontSize=12,
-            fontWeight="bold",
-            color=colours.text,
-        )
-        .encode(text="label:N")
-        for late in ("true", "false")
-    ]
+    # The curve is lowest at its best epoch, so there is room above.
+    best_labels = _beside(best, colours, baseline="bottom", dy=-12, weight="bold")
     near = alt.selection_point(
         name="near", fields=["epoch"], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
@@ -95,5 +82,37 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
         )
         .add_params(near)
     )
-    layers = alt.layer(waste, lines, stops, ruler, best, *best_labels, stop_labels, waste_label)
+    layers = alt.layer(waste, lines, stops, ruler, best, *best_labels, *stop_labels, waste_label)
     return compiled(layers.properties(height=380))
+
+
+def _beside(
+    marks: alt.Chart,
+    colours: Palette,
+    *,
+    baseline: Literal["top", "bottom"],
+    dy: int,
+    weight: Literal["normal", "bold"] = "normal",
+    y: Any = alt.Undefined,
+) -> list[alt.Chart]:
+    """Return the labels of marks, left of those in the right third, else right; a halo keeps lines off the words."""
+    layers = []
+    sides: tuple[tuple[str, Literal["left", "right"], int], ...] = (("true", "right", -6), ("false", "left", 6))
+    for late, align, dx in sides:
+        for halo in (True, False):
+            text = marks.transform_filter(f"datum.late == {late}").mark_text(
+                align=align,
+                baseline=baseline,
+                dx=dx,
+                dy=dy,
+                fontSize=12,
+                fontWeight=weight,
+                color=colours.background if halo else colours.text,
+                stroke=colours.background if halo else None,
+                strokeWidth=4 if halo else 0,
+                strokeJoin="round",
+                opacity=0.75 if halo else 1,
+                aria=not halo,
+            )
+            layers.append(text.encode(text="label:N", y=y) if y is not alt.Undefined else text.encode(text="label:N"))
+    return layers

@@ -40,7 +40,8 @@ def stop_marks(run: Row) -> pl.DataFrame:
         marks.append((run["completed_epochs"], "stopped early"))
     elif run["es_stop_epoch"] and run["es_saved_epochs"]:
         marks.append((run["es_stop_epoch"], f"patience {run['patience']} would have stopped here"))
-    return pl.DataFrame(marks, {"epoch": pl.Int64, "label": pl.String}, orient="row")
+    table = pl.DataFrame(marks, {"epoch": pl.Int64, "label": pl.String}, orient="row")
+    return table.with_columns((pl.col("epoch") * 3 > (run["last_epoch"] or 0) * 2).alias("late"))
 
 
 def curve_words(run: Row, epochs: pl.DataFrame) -> str:
