@@ -144,3 +144,12 @@ def test_mixed_precision_computes_nearly_the_same(bench: Any, waves: dict[str, A
     has = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     assert bool(mixed.of("notice")) is not has
     assert (mixed.curve("train/loss") != full.curve("train/loss")) is has
+
+
+def test_stand_in_data_are_called_so(bench: Any) -> None:
+    data = {"source": "sklearn-digits", "max_examples": 60}
+    _, story = bench.fit(model={"model_type": "cnn1d", "channels": [8]}, training_data=data, epochs=1)
+    planned = story.of("planned")[0]
+    assert planned["dataset_id"] == "sklearn-digits"
+    assert "stand-in" in planned["dataset_note"]
+    assert len(planned["classes"]) == 10

@@ -85,6 +85,23 @@ def test_cancel_saves_what_is_there_and_can_be_resumed(bench: Any, waves: dict[s
     assert min(resumed.curve("train/loss")) == saved["step"] + 1
 
 
+def test_a_signal_before_the_imports_are_done_cancels(bench: Any, waves: dict[str, Any]) -> None:
+    folder = bench.prepare(**waves)
+    code = """
+import os, signal, sys
+from runyard.train import interruption, __main__ as runner
+install = interruption.Interruption.install
+def install_and_signal(self):
+    install(self)
+    os.kill(os.getpid(), signal.SIGTERM)
+interruption.Interruption.install = install_and_signal
+sys.exit(runner.main())
+"""
+    exit_code, story = bench.finish(folder, code=code)
+    assert (exit_code, story.ended["status"]) == (1, "cancelled")
+    assert story.of("epoch") == []
+
+
 def test_a_diverged_run_fails_with_advice(bench: Any, waves: dict[str, Any]) -> None:
     """Each step multiplies the matrices by -99: after some twenty of them they are infinite."""
     optimization = {"optimizer": "sgd", "schedule": "constant", "early_stopping": False}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from runyard.core.paths import RunFolder
+from runyard.train.interruption import Interruption
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,10 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 0
+    interruption = Interruption()
+    interruption.install()
     _set_environment(folder)
     from runyard.train.runner import run_attempt
 
-    return run_attempt(folder, given.attempt)
+    return run_attempt(folder, given.attempt, interruption)
 
 
 def _set_environment(folder: RunFolder) -> None:

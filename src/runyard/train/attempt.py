@@ -1,7 +1,5 @@
-"""What one attempt of a run has at hand, and how it is interrupted."""
+"""What one attempt of a run has at hand."""
 
-import signal
-import threading
 from dataclasses import dataclass
 
 from runyard.config.run import RunConfig
@@ -9,27 +7,8 @@ from runyard.core.journal import RunJournal
 from runyard.core.paths import RunFolder, Yard
 from runyard.core.settings import Settings
 from runyard.train import circumstances
-from runyard.train.outcome import Cancelled
+from runyard.train.interruption import Interruption
 from runyard.train.progress import Progress
-
-
-class Interruption:
-    """SIGTERM and SIGINT: before the loop they end the run at once, in the loop after the step."""
-
-    def __init__(self) -> None:
-        self.signalled = threading.Event()
-        self.patient = False
-
-    def install(self) -> None:
-        """Take the two signals over from Python."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._arrived)
-
-    def _arrived(self, number: int, frame: object) -> None:
-        self.signalled.set()
-        if not self.patient:
-            self.patient = True
-            raise Cancelled
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def run_network(attempt: Attempt, model_folder: Path) -> Outcome:
         device=device,
         progress=progress,
     )
-    attempt.interruption.patient = True
+    attempt.interruption.patient()
     if network.loop.resume():
         attempt.notice("info", f"Resumed at step {progress.step}, epoch {progress.epoch + 1}.")
     network.loop.run()

@@ -12,9 +12,10 @@ from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import RunFolder, Yard
 from runyard.core.settings import Settings
 from runyard.train import circumstances
-from runyard.train.attempt import Attempt, Interruption
+from runyard.train.attempt import Attempt
 from runyard.train.files import write_manifest
 from runyard.train.heartbeat import Heartbeat
+from runyard.train.interruption import Interruption
 from runyard.train.outcome import Cancelled, Outcome, failure_of
 from runyard.train.progress import Progress
 
@@ -32,7 +33,7 @@ class SpokenJournal(RunJournal):
         print(iso(now()), self.run_id[:8], kind, *words, flush=True)
 
 
-def run_attempt(folder: RunFolder, attempt: int) -> int:
+def run_attempt(folder: RunFolder, attempt: int, interruption: Interruption) -> int:
     """Run one attempt to its end; return the exit code: 0 completed, 1 failed or cancelled."""
     from runyard.store.ingest import Ticker
 
@@ -43,7 +44,7 @@ def run_attempt(folder: RunFolder, attempt: int) -> int:
     try:
         # Room for the last words of a run that fills the disk: the file is dropped before they are written.
         (folder.path / _BALLAST).write_bytes(b"\0" * _BALLAST_BYTES)
-        return _from_start_to_end(folder, yard, pen)
+        return _from_start_to_end(folder, yard, pen, interruption)
     except OSError as error:
         # The journal itself cannot be written: whoever looks after lost runs will find this one.
         traceback.print_exception(error)
@@ -56,13 +57,13 @@ def run_attempt(folder: RunFolder, attempt: int) -> int:
         ticker.stop()
 
 
-def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal) -> int:
-    interruption, progress = Interruption(), Progress()
+def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal, interruption: Interruption) -> int:
+    progress = Progress()
     heartbeat = Heartbeat(pen, progress)
     ended: dict[str, Any]
     outcome = Outcome()
     try:
-        interruption.install()
+        interruption.impatient()
         if folder.cancel.exists():
             raise Cancelled
         heartbeat.start()
@@ -80,7 +81,7 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal) -> int:
             "error_hint": failure.hint or None,
             "error_details": failure.details,
         }
-    interruption.patient = True
+    interruption.patient()
     heartbeat.stop()
     (folder.path / _BALLAST).unlink(missing_ok=True)
     pen.emit(
