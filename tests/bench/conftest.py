@@ -1,0 +1,75 @@
+"""`make bench`: each test measures one promise and adds a line to the table that is printed at the end.
+
+Ratios are of medians of interleaved repetitions in one process, in CPU time. A figure beyond its limit is marked, not
+failed: another machine, or a busy one, is no mistake of the code.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from runyard.core.paths import Yard
+
+
+@dataclass
+class Board:
+    """The lines of the table."""
+
+    rows: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+
+    def add(
+        self, what: str, measured: float, limit: float, unit: str, note: str = "", *, at_least: bool = False
+    ) -> None:
+        """Add a figure with its limit: at most, or at least, so much."""
+        good = measured >= limit if at_least else measured <= limit
+        sign = ">=" if at_least else "<="
+        self.rows.append((what, f"{measured:.3g} {unit}", f"{sign} {limit:g} {unit}", "" if good else "BEYOND", note))
+
+
+_BOARD = Board()
+
+
+@pytest.fixture(scope="session")
+def board() -> Board:
+    return _BOARD
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    yard = Yard(tmp_path / "yard")
+    yard.create()
+    return yard
+
+
+@pytest.fixture(scope="session")
+def interleaved(short: bool) -> Callable[..., list[float]]:
+    """Return a function that calls some measurements in turn and returns the median of each."""
+
+    def medians(*measurements: Callable[[], float], repeat: int = 9) -> list[float]:
+        times: list[list[float]] = [[] for _ in measurements]
+        for _ in range(max(3, repeat // 3) if short else repeat):
+            for place, measure in enumerate(measurements):
+                times[place].append(measure())
+        return [sorted(column)[len(column) // 2] for column in times]
+
+    return medians
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _BOARD.rows:
+        return
+    table = [("what", "measured", "limit", "", "beside it"), *_BOARD.rows]
+    widths = [max(len(row[column]) for row in table) for column in range(5)]
+    terminalreporter.write_line("")
+    for row in table:
+        terminalreporter.write_line(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+    load = os.getloadavg()[0]
+    terminalreporter.write_line(f"{os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}")
