@@ -133,6 +133,7 @@ def test_data_that_went_bad_after_the_launch_fail_the_run(bench: Any, waves: dic
     assert code == 1
     assert (story.ended["status"], story.ended["error_kind"]) == ("failed", "invalid")
     assert "waves.npz" in story.ended["error_message"]
+    assert not [path for path in folder.path.iterdir() if path.name in ("model", "model.tmp", "ballast")]
 
 
 def test_a_second_runner_of_the_same_folder_leaves_without_a_word(bench: Any, waves: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from runyard.train.interruption import Interruption
 from runyard.train.outcome import Cancelled, Outcome, failure_of
 from runyard.train.progress import Progress
 
-_BALLAST, _BALLAST_BYTES = "ballast", 65_536
+_BALLAST, _BALLAST_BYTES, _BESIDE = "ballast", 65_536, "model.tmp"
 _SPOKEN = ("train_loss", "val_loss", "level", "status", "error_message", "message", "hint", "best_epoch", "path")
 
 
@@ -84,6 +84,7 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal, interrupt
     interruption.patient()
     heartbeat.stop()
     (folder.path / _BALLAST).unlink(missing_ok=True)
+    shutil.rmtree(folder.path / _BESIDE, ignore_errors=True)
     pen.emit(
         "ended",
         **ended,
@@ -101,7 +102,7 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal, interrupt
 def _train(folder: RunFolder, yard: Yard, pen: RunJournal, interruption: Interruption, progress: Progress) -> Outcome:
     config = load_run_config(folder.config)
     attempt = Attempt(folder, yard, config, Settings.from_env(home=yard.home), pen, interruption, progress)
-    beside = folder.path / "model.tmp"
+    beside = folder.path / _BESIDE
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     # Each family imports what it needs and no more: seconds and hundreds of megabytes.
