@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "journals"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
 
+from runyard.cli import main
 from runyard.core.paths import Yard
 from runyard.store import Store
 
@@ -28,3 +33,32 @@ def store(yard: Yard) -> Iterator[Store]:
     store = Store(yard)
     yield store
     store.close()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command line left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        rows = json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+        assert isinstance(rows, list)
+        return rows
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Run `runyard` in this process on the yard `tmp_path / "yard"`, unless `--yard` names another."""
+    monkeypatch.setenv("RUNYARD_HOME", str(tmp_path / "yard"))
+
+    def run(*arguments: str | Path) -> Said:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Said(code, out, err)
+
+    return run

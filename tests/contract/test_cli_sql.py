@@ -1,0 +1,115 @@
+"""`runyard sql`: one SELECT on the newest data, and the hostile statements of hostile.sql, each refused in words."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yards
+
+from runyard.core.clock import now_us
+from runyard.core.journal import Journal
+from runyard.core.paths import Yard
+
+Command = Callable[..., Any]
+SECRET = "do-not-show-this"
+
+
+def hostile() -> list[Any]:
+    lines = (Path(__file__).parent / "hostile.sql").read_text("utf-8").splitlines()
+    cases = [line.split(" | ", 2) for line in lines if line and not line.startswith("--")]
+    return [pytest.param(int(code), word, statement, id=statement[:60]) for code, word, statement in cases]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("sql") / "yard"
+    yards.full_yard(home, (yards.STORIES[0],))
+    return home
+
+
+@pytest.mark.parametrize(("code", "word", "statement"), hostile())
+def test_a_hostile_statement_fails_in_words_and_changes_nothing(
+    command: Command, home: Path, tmp_path: Path, code: int, word: str, statement: str
+) -> None:
+    outside, new = tmp_path / "outside", tmp_path / "new"
+    for suffix in ("", ".csv", ".parquet"):
+        outside.with_name(outside.name + suffix).write_text(SECRET)
+    before = digests(home)
+    for mark, path in (("@FILE", outside), ("@NEW", new), ("@STORE", home / "store" / "live.duckdb")):
+        statement = statement.replace(mark, str(path))
+    seconds = "2" if word == "longer than" else "60"
+    said = command("--yard", home, "sql", statement, "--timeout", seconds)
+    assert (said.code, said.out) == (code, "")
+    assert word in said.err
+    assert "Hint: " in said.err
+    assert SECRET not in said.err
+    assert not new.exists()
+    assert digests(home) == before
+
+
+def digests(home: Path) -> dict[str, str]:
+    """The contents of everything in the yard that somebody could want to change."""
+    return {
+        str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(home.rglob("*"))
+        if path.is_file() and path.suffix != ".lock" and path.name != "lock"
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT name FROM runs", "FROM runs SELECT name", "WITH a AS (SELECT name FROM runs) FROM a",
+        "SELECT name FROM runs;", "-- which?\nSELECT name FROM runs /* all */",
+        "SELECT name FROM overtraining_waste JOIN runs ON id = session_id",
+    ],
+)  # fmt: skip
+def test_a_select_in_any_form_is_answered(command: Command, home: Path, statement: str) -> None:
+    assert command("--yard", home, "sql", statement, "--format", "json").rows == [{"name": "watch-cnn"}]
+
+
+@pytest.mark.parametrize("statement", ["SHOW TABLES", "DESCRIBE runs", "SUMMARIZE runs", "VALUES (1, 2)"])
+def test_statements_that_only_describe_are_answered(command: Command, home: Path, statement: str) -> None:
+    assert command("--yard", home, "sql", statement, "--format", "json").rows
+
+
+def test_what_was_just_journalled_is_in_the_answer(command: Command, home: Path) -> None:
+    run_id = "01900000-0000-7000-8000-000000000001"
+    journal = Journal(Yard(home).events / "fresh.jsonl")
+    journal.write({"k": "queued", "run": run_id, "at": now_us(), "attempt": 1, "name": "fresh", "launched_by": "sdk"})
+    journal.close()
+    asked = ("--yard", home, "sql", f"SELECT name FROM runs WHERE id = '{run_id}'", "--format", "json")
+    assert command(*asked).rows == [{"name": "fresh"}]
+
+
+def test_the_limit_cuts_and_says_so(command: Command, home: Path) -> None:
+    cut = command("--yard", home, "sql", "FROM range(5)", "--limit", "3", "--format", "json")
+    assert len(cut.rows) == 3
+    assert "--limit 0" in cut.err
+    exact = command("--yard", home, "sql", "FROM range(3)", "--limit", "3", "--format", "json")
+    assert (len(exact.rows), exact.err) == (3, "")
+    everything = command("--yard", home, "sql", "FROM range(30000)", "--limit", "0", "--format", "csv")
+    assert len(everything.out.splitlines()) == 30_001
+
+
+def test_the_query_may_come_from_stdin(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT 1 AS one"))
+    assert command("--yard", home, "sql", "-", "--format", "json").rows == [{"one": 1}]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "1e9", "nan"])
+def test_a_timeout_that_is_none_is_wrong_usage(command: Command, home: Path, seconds: str) -> None:
+    said = command("--yard", home, "sql", "SELECT 1", "--timeout", seconds)
+    assert said.code == 2
+    assert "timeout" in said.err
+
+
+def test_an_empty_yard_answers_with_no_rows(command: Command, tmp_path: Path) -> None:
+    yards.empty_yard(tmp_path / "yard")
+    said = command("sql", "FROM runs", "--format", "json")
+    assert (said.code, said.rows) == (0, [])
