@@ -22,6 +22,7 @@ from runyard.core.paths import Yard
 from runyard.store.store import Store
 
 SECOND = 1_000_000
+NOBODY = 4_194_305  # above the largest process id of Linux, so that no signal of a test ever meets a process
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _queued(story: Story) -> dict[str, Any]:
 def _life(story: Story, at: int) -> Iterator[dict[str, Any]]:
     rng = random.Random(story.name)
     steps = 24
-    yield {"k": "started", "at": at, "pid": 4242, "pid_created": at / 1e6, "host": "bench", "device": "cpu",
+    yield {"k": "started", "at": at, "pid": NOBODY, "pid_created": at / 1e6, "host": "bench", "device": "cpu",
            "accelerators": 1, "threads": 1, "python": "3.11.7", "command": "python -m runyard.train",
            "git": {"commit": "3f1c0ffee3f1c0ffee3f1c0ffee3f1c0ffee3f1c", "dirty": True},
            "packages": {"torch": "2.13.0", "runyard": "0.1.0", "numpy": "2.3.1"}}  # fmt: skip
