@@ -71,18 +71,15 @@ def test_train_shows_progress_prints_the_id_and_exits_with_0(command: Command, f
     assert "\x1b" not in err
 
 
-def test_a_run_that_fails_is_exit_code_1_with_message_and_hint(command: Command, files: Path) -> None:
-    (files / "hot.yaml").write_text(
-        ENDLESS.replace("batch_size: 512", "batch_size: 512, learning_rate: 10").replace(
-            "optimization: {", "optimization: {optimizer: {kind: sgd}, gradient_clipping: null, "
-        )
-    )
-    done = start(files / "yard", "train", "hot.yaml")
-    out, err = done.communicate(timeout=PATIENCE_SECONDS)
-    assert (done.returncode, out) == (1, "")
-    assert "failed: " in err
+def test_a_run_that_dies_is_exit_code_1_with_message_and_hint(command: Command, files: Path) -> None:
+    running = start(files / "yard", "train", "endless.yaml")
+    run = until(command, "endless", lambda row: (row["completed_epochs"] or 0) >= 1)
+    os.kill(run["pid"], signal.SIGKILL)
+    out, err = running.communicate(timeout=PATIENCE_SECONDS)
+    assert (running.returncode, out) == (1, "")
+    assert "failed: The process of the run is gone" in err
     assert "Hint: " in err
-    assert command("show", "@latest", "--format", "json").rows[0]["error_kind"] == "diverged"
+    assert command("show", run["id"], "--format", "json").rows[0]["error_kind"] == "lost"
 
 
 @pytest.mark.parametrize("verb", ["train", "launch"])
