@@ -79,7 +79,7 @@ def test_serve_makes_a_yard_answers_and_ends_by_signal(tmp_path: Path) -> None:
         assert f"--port {port + 1}" in said
 
         server.send_signal(signal.SIGINT)
-        server.wait(60)
+        assert server.wait(60) == 130
         assert "Traceback" not in (server.stdout.read() if server.stdout else "")
     with serving(home, "serve"):  # the lock went with its holder
         pass

@@ -60,7 +60,7 @@ def doctor(context: typer.Context, layout: FormatOption = Format.table) -> int:
     """
     from runyard.service.doctor import checks
 
-    with opened(context) as rt:
+    with opened(context, pumped=False) as rt:  # what stands in the way of the queue is a line here, not the end
         found = checks(rt)
     write_rows([asdict(check) for check in found], ("name", "state", "message", "hint"), layout)
     return FAILED if any(check.state == "failed" for check in found) else DONE

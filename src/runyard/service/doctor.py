@@ -38,7 +38,10 @@ class Check:
 
 def checks(rt: Runtime) -> list[Check]:
     """Look at everything; a check that cannot be made is a failed one, never an exception."""
-    return [_guarded(check, rt) for check in (_folder, _disk, _space, _store, _rejected, _published, _queue, _training)]
+    return [
+        _guarded(check, rt)
+        for check in (_folder, _disk, _space, _ingest, _store, _rejected, _published, _queue, _training)
+    ]
 
 
 def _guarded(check: Callable[[Runtime], Check], rt: Runtime) -> Check:
@@ -73,6 +76,11 @@ def _space(rt: Runtime) -> Check:
     if free < _LOW_BYTES:
         return Check("space", "warning", text, "Free some space: a run whose disk is full fails.")
     return Check("space", "ok", text)
+
+
+def _ingest(rt: Runtime) -> Check:
+    rt.store.ingest(verb="doctor", wait_seconds=2.0)
+    return Check("ingest", "ok", "What was journalled can be folded into the tables.")
 
 
 def _store(rt: Runtime) -> Check:
