@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 PortOption = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="The port to listen on.")]
 HostOption = Annotated[str, typer.Option("--host", help="The address to listen on; there is no login.")]
+# Read by the libraries when they are imported: allocators and thread pools sized for a dashboard on somebody's own machine.
+_FRUGAL = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+    "OPENBLAS_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "2",
+}
 _PUMP_SECONDS = 2.0
 _ENDING_SECONDS = 30.0  # a step and a checkpoint; then the table says what is still running
 
@@ -43,6 +52,8 @@ def serve(
     none. One server per yard: a second one says where the first is. Runs survive the server, and the server needs
     no run. Nothing is fetched from outside.
     """
+    if any(name not in os.environ for name in _FRUGAL):  # glibc reads its own only when a process begins
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**_FRUGAL, **os.environ})
     from runyard.ui import server
 
     server.serve(context.obj, host=host, port=port, demo=with_demo)

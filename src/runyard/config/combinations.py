@@ -24,7 +24,7 @@ TYPES: dict[type[Part], tuple[str, ...]] = {
     TfidfLogreg: ("from_scratch",),
     EncoderLogreg: ("fine_tuning",),
 }
-_BASELINE_USES: dict[type[Part], frozenset[str]] = {
+BASELINE_USES: dict[type[Part], frozenset[str]] = {
     TfidfLogreg: frozenset(),
     EncoderLogreg: frozenset({"max_length", "batch_size"}),
 }
@@ -67,7 +67,7 @@ def _of_optimization(config: "RunConfig") -> Iterator[Problem]:
 
 def _without_effect(config: "RunConfig") -> Iterator[Problem]:
     """A baseline is fitted in one go: what only a training loop would read is refused, not ignored."""
-    used = _BASELINE_USES[type(config.model)]
+    used = BASELINE_USES[type(config.model)]
     sections: tuple[tuple[str, Part, Part], ...] = (
         ("hyperparameters", config.hyperparameters, Hyperparameters()),
         ("optimization", config.optimization, Optimization()),

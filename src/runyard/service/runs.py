@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -118,6 +119,8 @@ def cancel(rt: Runtime, ref: str, *, by: str, force: bool = False) -> RunState:
     run = state(rt, resolve(rt, ref))
     if run.has_ended:
         raise Conflict(f"Run {run.name or run.id} is {run.status} already.", hint="Nothing was changed.")
+    if run.status == "running" and run.host and run.host != platform.node():
+        raise Conflict(f"Run {run.name or run.id} runs on {run.host}, not here.", hint="Cancel it on that machine.")
     folder = rt.yard.run(run.id)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -138,13 +141,19 @@ def cancel(rt: Runtime, ref: str, *, by: str, force: bool = False) -> RunState:
 
 
 def _signal(run: RunState, number: signal.Signals) -> None:
-    if run.pid and is_alive(run.pid, run.pid_created, run.host):
-        # Before `started` the pid is the supervisor's, whose child is the run; a run may have children of its own.
-        with suppress(psutil.Error):
-            for child in psutil.Process(run.pid).children(recursive=True) if number == signal.SIGKILL else ():
-                child.kill()
-        with suppress(ProcessLookupError):
-            os.kill(run.pid, number)
+    """Send a signal to the process that trains; the supervising shell stays, to pump the queue after it."""
+    if not (run.pid and is_alive(run.pid, run.pid_created, run.host)):
+        return
+    with suppress(psutil.Error):
+        process = psutil.Process(run.pid)
+        family = [process, *process.children(recursive=True)]
+        if number == signal.SIGKILL:  # a run may have children of its own
+            targets = family
+        else:
+            targets = [member for member in family if "runyard.train" in member.cmdline()[:3]]
+        for target in targets:
+            with suppress(psutil.NoSuchProcess):
+                target.send_signal(number)
 
 
 def resume(rt: Runtime, ref: str, *, by: str, changes: Mapping[str, Any] | None = None, start: bool = True) -> UUID:
