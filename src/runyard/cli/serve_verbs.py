@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PortOption = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="The port to listen on.")]
 HostOption = Annotated[str, typer.Option("--host", help="The address to listen on; there is no login.")]
-# Read by the libraries when they are imported: allocators and thread pools sized for a dashboard on somebody's own machine.
+# Read by the libraries at import: allocators and thread pools sized for a dashboard on somebody's own machine.
 _FRUGAL = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "2",
