@@ -1,8 +1,8 @@
--- `lines` holds parsed journal lines of kind epoch. Rows arrive clustered by run, which the zone maps like.
+-- `lines` holds parsed journal lines of the kinds epoch and metrics. Rows arrive clustered by run, which the zone maps like.
 INSERT INTO training_epochs BY NAME
 SELECT
   CAST(run AS UUID) AS session_id,
-  epoch,
+  CAST(epoch AS INTEGER) AS epoch,
   coalesce(attempt, 1) AS attempt,
   step,
   train_loss,
@@ -18,4 +18,5 @@ SELECT
   cpu_utilization,
   make_timestamp("at") AS logged_at
 FROM lines
+WHERE k = 'epoch'
 ORDER BY run, epoch;

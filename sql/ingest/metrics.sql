@@ -1,4 +1,4 @@
--- `lines` holds parsed journal lines with a list of free metrics: of kind metrics, and of kind epoch.
+-- `lines` holds parsed journal lines of the kinds epoch and metrics: both may have a list of free metrics.
 INSERT INTO metrics BY NAME
 SELECT
   CAST(run AS UUID) AS session_id,

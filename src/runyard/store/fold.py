@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from uuid import UUID
 
 import duckdb
 import pyarrow as pa
 
 from runyard.core.clock import now
 from runyard.core.paths import Yard, resource
-from runyard.store.journals import read_lines
+from runyard.store.journals import read_chunk
 from runyard.store.lease import transaction
-from runyard.store.lines import Line, Parsed, Rejected, parse
+from runyard.store.lines import Chunk, Parsed, Rejected, parse
 
-_ROUND_LINES = 200_000
+_ROUND_BYTES = 64 << 20
 _REJECTED_CHARACTERS = 10_000
+_ENDED = "SELECT id FROM training_sessions WHERE id IN getvariable('touched') AND is_terminal(status)"
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,15 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Itera
     waiting = list(reached)
     events = rejected = 0
     while waiting:
-        lines: list[Line] = []
-        moved: dict[str, int] = {}
-        while waiting and len(lines) < _ROUND_LINES:
+        chunks: dict[str, Chunk] = {}
+        while waiting and sum(len(chunk.data) for chunk in chunks.values()) < _ROUND_BYTES:
             name = waiting.pop()
-            found, end = read_lines(yard, name, reached[name])
-            if end > reached[name]:
-                lines += found
-                moved[name] = end
-        if not moved:
+            if chunk := read_chunk(yard, name, reached[name]):
+                chunks[name] = chunk
+        if not chunks:
             break
-        parsed = parse(lines)
+        parsed = parse(list(chunks.values()))
+        moved = {name: chunk.offset + len(chunk.data) for name, chunk in chunks.items()}
         with transaction(cursor, yard.store_db):
             insert(cursor, parsed, moved)
         events += parsed.events
@@ -81,38 +82,54 @@ def _offsets(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def insert(cursor: duckdb.DuckDBPyConnection, parsed: Parsed, offsets: Mapping[str, int]) -> None:
     """Insert parsed lines and the offsets they reach; the caller owns the transaction."""
-    if (epochs := parsed.bulk.get("epoch")) is not None:
-        _insert(cursor, "epoch", epochs)
-        _insert(cursor, "metrics", epochs)
-    if (metrics := parsed.bulk.get("metrics")) is not None:
-        _insert(cursor, "metrics", metrics)
+    if parsed.bulk is not None:
+        with _registered(cursor, parsed.bulk):
+            cursor.execute(_sql("epoch"))
+            if parsed.bulk["metrics"].null_count < parsed.bulk.num_rows:
+                cursor.execute(_sql("metrics"))
     if parsed.run_events is not None:
-        _insert(cursor, "run_event", parsed.run_events)
+        with _registered(cursor, parsed.run_events):
+            cursor.execute(_sql("run_event"))
     if parsed.rejected:
         _insert_rejected(cursor, parsed.rejected)
-    cursor.register("reached", pa.table({"journal": list(offsets), "bytes": list(offsets.values())}))
-    cursor.execute("INSERT OR REPLACE INTO journal_offsets SELECT journal, bytes FROM reached")
-    cursor.unregister("reached")
-    if touched := parsed.touched():
-        cursor.execute("SET VARIABLE touched = $touched", {"touched": sorted(touched)})
-        cursor.execute(_sql("fold"))
+    with _registered(cursor, pa.table({"journal": list(offsets), "bytes": list(offsets.values())})):
+        cursor.execute("INSERT OR REPLACE INTO journal_offsets SELECT journal, bytes FROM lines")
+    said, logged = parsed.runs_with_events(), parsed.runs_with_epochs()
+    if logged - said:
+        _touch(cursor, logged - said)
+        said |= {run for (run,) in cursor.execute(_ENDED).fetchall()}
+    if said:
+        _touch(cursor, said)
+        cursor.execute(_sql("fold_runs"))
+    if said | logged:
+        _touch(cursor, said | logged)
+        cursor.execute(_sql("fold_curves"))
 
 
-def _insert(cursor: duckdb.DuckDBPyConnection, kind: str, table: pa.Table) -> None:
+def _touch(cursor: duckdb.DuckDBPyConnection, runs: set[UUID]) -> None:
+    cursor.execute("SET VARIABLE touched = $touched", {"touched": sorted(runs)})
+
+
+@contextmanager
+def _registered(cursor: duckdb.DuckDBPyConnection, table: pa.Table) -> Iterator[None]:
     cursor.register("lines", table)
-    cursor.execute(_sql(kind))
-    cursor.unregister("lines")
+    try:
+        yield
+    finally:
+        cursor.unregister("lines")
 
 
-def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Iterable[Rejected]) -> None:
-    columns = [
-        (item.line.journal, item.line.offset, _shortened(item.line.text), item.reason[:_REJECTED_CHARACTERS])
-        for item in rejected
-    ]
-    names = ("journal", "line_offset", "line", "reason")
-    cursor.register("lines", pa.table(dict(zip(names, map(list, zip(*columns, strict=True)), strict=True))))
-    cursor.execute("INSERT INTO rejected_events SELECT *, ? FROM lines", [now()])
-    cursor.unregister("lines")
+def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Sequence[Rejected]) -> None:
+    table = pa.table(
+        {
+            "journal": [item.journal for item in rejected],
+            "line_offset": [item.offset for item in rejected],
+            "line": [_shortened(item.text) for item in rejected],
+            "reason": [item.reason[:_REJECTED_CHARACTERS] for item in rejected],
+        }
+    )
+    with _registered(cursor, table):
+        cursor.execute("INSERT INTO rejected_events SELECT *, ? FROM lines", [now()])
 
 
 def _shortened(text: bytes) -> str:

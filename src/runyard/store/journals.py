@@ -13,7 +13,7 @@ import zstandard
 
 from runyard.core.errors import Corrupt
 from runyard.core.paths import Yard
-from runyard.store.lines import Line
+from runyard.store.lines import Chunk
 
 READ_BYTES = 16 << 20
 _ENDS = (".jsonl", ".jsonl.zst")
@@ -61,8 +61,8 @@ class Journals:
         return sorted({str(path.relative_to(self.yard.home)).removesuffix(".zst") for path in paths})
 
 
-def read_lines(yard: Yard, journal: str, offset: int) -> tuple[list[Line], int]:
-    """Return the finished lines after an offset, at most 16 MiB of them, and the offset where they end.
+def read_chunk(yard: Yard, journal: str, offset: int) -> Chunk | None:
+    """Return the finished lines after an offset, at most 16 MiB of them, or None when there are none.
 
     A torn tail stays behind: its writer is still at it, or died in the middle of a line.
 
@@ -82,12 +82,7 @@ def read_lines(yard: Yard, journal: str, offset: int) -> tuple[list[Line], int]:
             hint="Bring it back from a backup; or move it away, and the tables can be made without its events.",
         ) from error
     end = data.rfind(b"\n") + 1
-    lines, start = [], 0
-    for text in data[:end].split(b"\n")[:-1]:
-        if text:
-            lines.append(Line(journal, offset + start, text + b"\n"))
-        start += len(text) + 1
-    return lines, offset + end
+    return Chunk(journal, offset, data[:end]) if end else None
 
 
 def compress_ended(yard: Yard, journal: str, folded_bytes: int) -> bool:

@@ -1,5 +1,6 @@
--- Makes the rows of the runs in the variable `touched` again from run_events and training_epochs. The result depends on
--- the events alone, not on the order in which journals were read: that is what `rebuild` and the crash tests rely on.
+-- Makes the rows of the runs in the variable `touched` again from run_events. The result depends on the events alone, not
+-- on the order in which journals were read: that is what `rebuild` and the crash tests rely on. Checkpoints and notices
+-- say nothing about these rows, and are frequent.
 
 DELETE FROM run_attempts WHERE run_id IN getvariable('touched');
 
@@ -7,7 +8,7 @@ INSERT INTO run_attempts BY NAME
 WITH ordered AS (
   SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY logged_at, journal, line_offset) AS seq
   FROM run_events
-  WHERE run_id IN getvariable('touched') AND attempt IS NOT NULL
+  WHERE run_id IN getvariable('touched') AND attempt IS NOT NULL AND kind NOT IN ('checkpoint', 'notice')
 ),
 facts AS (
   SELECT
@@ -65,7 +66,7 @@ INSERT INTO runs BY NAME
 WITH ordered AS (
   SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY logged_at, journal, line_offset) AS seq
   FROM run_events
-  WHERE run_id IN getvariable('touched')
+  WHERE run_id IN getvariable('touched') AND kind NOT IN ('checkpoint', 'notice')
 ),
 said AS (
   SELECT
@@ -152,7 +153,7 @@ WITH said AS (
     max(TRY_CAST(body ->> 'cpu_seconds' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS cpu_seconds,
     max(TRY_CAST(body ->> 'memory_peak_gb' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS memory_peak_gb
   FROM run_events
-  WHERE run_id IN getvariable('touched')
+  WHERE run_id IN getvariable('touched') AND kind NOT IN ('checkpoint', 'notice')
   GROUP BY run_id
 ),
 hours AS (
@@ -210,48 +211,3 @@ FROM runs AS r
 JOIN said AS s ON s.run_id = r.id
 LEFT JOIN priced AS p ON p.id = r.id
 WHERE r.id IN getvariable('touched') AND r.kind = 'train';
-
--- What the curve says so far; the flags only once the run has ended.
-UPDATE training_sessions AS t
-SET
-  best_validation_loss = c.best_validation_loss,
-  completed_epochs = c.completed_epochs,
-  completed_steps = greatest(t.completed_steps, c.completed_steps),
-  total_tokens_processed = coalesce(t.total_tokens_processed, c.tokens),
-  memory_peak_gb = coalesce(t.memory_peak_gb, c.memory_gb),
-  final_training_loss = c.final_training_loss,
-  final_validation_loss = c.final_validation_loss,
-  best_epoch = c.best_epoch,
-  overfitting_detected = CASE
-    WHEN is_terminal(t.status)
-      THEN is_overfitting(
-        generalization_loss_pct(c.last_loss, c.best_loss), c.final_training_loss, c.train_loss_at_best
-      )
-  END,
-  convergence_achieved = CASE
-    WHEN is_terminal(t.status) AND c.n_finite > 5 THEN is_converged(c.earlier_best, c.best_loss)
-  END
-FROM (
-  SELECT
-    session_id,
-    min(val_loss) AS best_validation_loss,
-    max(epoch) AS completed_epochs,
-    max(step) AS completed_steps,
-    TRY_CAST(sum(tokens) AS BIGINT) AS tokens,
-    max(memory_gb) AS memory_gb,
-    arg_max_null(train_loss, epoch) AS final_training_loss,
-    arg_max_null(val_loss, epoch) FILTER (WHERE evaluated) AS final_validation_loss,
-    arg_min(epoch, (loss, epoch)) FILTER (WHERE loss IS NOT NULL) AS best_epoch,
-    arg_min_null(train_loss, (loss, epoch)) FILTER (WHERE loss IS NOT NULL) AS train_loss_at_best,
-    min(loss) AS best_loss,
-    arg_max_null(loss, epoch) FILTER (WHERE evaluated) AS last_loss,
-    count(loss) AS n_finite,
-    min(loss) FILTER (WHERE from_end > 5) AS earlier_best
-  FROM (
-    SELECT *, count(*) FILTER (WHERE evaluated) OVER (PARTITION BY session_id ORDER BY epoch DESC) AS from_end
-    FROM epochs
-    WHERE session_id IN getvariable('touched')
-  )
-  GROUP BY session_id
-) AS c
-WHERE c.session_id = t.id;
