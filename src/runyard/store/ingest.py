@@ -25,6 +25,8 @@ from runyard.store.migrate import applied, migrate
 from runyard.store.rebuild import drop_leftovers, rebuild
 
 TICK_SECONDS = 2.0
+MAX_TICK_SECONDS = 4.0
+CPU_SHARE = 0.01  # of one CPU, while nobody watches: a costly ingest comes less often
 WATCHED_TICK_SECONDS = 0.5
 WATCHED_FOR_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
@@ -173,11 +175,19 @@ class Ticker:
 
     def _run(self) -> None:
         ingest = Ingest(self.yard, self._ingest_of or Lease(self.yard.store_db))
-        while not self._stopping.wait(WATCHED_TICK_SECONDS if is_watched(self.yard) else TICK_SECONDS):
+        cpu_seconds = 0.0
+        while not self._stopping.wait(self._pause_seconds(cpu_seconds)):
+            began = time.thread_time()
             self._tick(ingest, wait_seconds=0.0, last=False)
+            cpu_seconds = time.thread_time() - began
         self._tick(ingest, wait_seconds=5.0, last=True)
         if self._ingest_of is None:
             ingest.lease.close()
+
+    def _pause_seconds(self, cpu_seconds: float) -> float:
+        if is_watched(self.yard):
+            return WATCHED_TICK_SECONDS
+        return min(MAX_TICK_SECONDS, max(TICK_SECONDS, cpu_seconds / CPU_SHARE))
 
     def _tick(self, ingest: Ingest, *, wait_seconds: float, last: bool) -> None:
         try:

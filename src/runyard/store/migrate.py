@@ -71,9 +71,11 @@ def migrate(cursor: duckdb.DuckDBPyConnection, *, replace_views: bool) -> bool:
         Corrupt: a newer version wrote the store, or an applied migration was edited.
     """
     changed = False
+    done = applied(cursor)
+    refuse_newer(done)
+    if not replace_views and done == {number: source.sha256 for number, source in migrations()}:
+        return False
     with transaction(cursor):
-        done = applied(cursor)
-        refuse_newer(done)
         for number, source in migrations():
             if number in done:
                 if done[number] != source.sha256:
@@ -94,13 +96,10 @@ def migrate(cursor: duckdb.DuckDBPyConnection, *, replace_views: bool) -> bool:
 
 def applied(cursor: duckdb.DuckDBPyConnection) -> dict[int, str]:
     """Return the sha256 of each migration that the attached database has, none when it is no store."""
-    exists = cursor.execute(
-        "SELECT count(*) FROM duckdb_tables() "
-        "WHERE database_name = current_database() AND table_name = 'schema_version'"
-    ).fetchone()
-    if not exists or not exists[0]:
+    try:
+        return dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
+    except duckdb.CatalogException:
         return {}
-    return dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
 
 
 def refuse_newer(versions: Mapping[int, str]) -> None:

@@ -25,7 +25,7 @@ MIN_SECONDS = 2.0
 COPY_SHARE = 20  # a copy may take one twentieth of the time
 KEEP = 2
 KEEP_SECONDS = 60.0
-HOUSE_SECONDS = 5.0
+HOUSE_SECONDS = 10.0
 _NUMBER = re.compile(r"^(?:snapshot|runyard)-(\d+)\.duckdb$")
 _COPY = ["cp", "-c"] if sys.platform == "darwin" else ["cp", "--reflink=auto"]
 
