@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,18 +15,28 @@ from runyard.core.ids import new_id
 from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import Yard, resource
 from runyard.store import Store
-from runyard.store.lines import BULK
+from runyard.store.lines import SCHEMA
 
 BATCH = 10_000
 _TYPES = {"string": "VARCHAR", "int32": "INTEGER", "int64": "BIGINT", "double": "DOUBLE"}
 
 
-def write_epochs(path: Path, runs: int = 100) -> None:
+RUNS = 100
+
+
+def queue_runs(yard: Yard) -> list[RunJournal]:
+    """Begin some runs; their journals stay open, as those of living processes."""
+    pens = [RunJournal(Journal(yard.run(run).journal(1)), run) for run in (new_id() for _ in range(RUNS))]
+    for pen in pens:
+        pen.emit("queued", kind="train", config={"hyperparameters": {"epochs": 100}})
+        pen.emit("started", pid=1, device="cpu", accelerators=1)
+    return pens
+
+
+def write_epochs(pens: list[RunJournal]) -> None:
     dice = random.Random(1)
-    journal = Journal(path)
-    for _ in range(runs):
-        pen = RunJournal(journal, new_id())
-        for epoch in range(1, BATCH // runs + 1):
+    for epoch in range(1, BATCH // RUNS + 1):
+        for pen in pens:
             pen.epoch(
                 epoch,
                 step=epoch * 10,
@@ -36,43 +45,40 @@ def write_epochs(path: Path, runs: int = 100) -> None:
                 samples=640,
                 tokens=0,
             )
-    journal.close()
 
 
 def test_ingest_of_epochs(yard: Yard, board: Any, interleaved: Callable[..., list[float]]) -> None:
-    store = Store(yard, threads=1)
+    """Both open a store, insert 10,000 epochs and close it; ours also keeps the sessions of 100 runs up to date."""
+    store, other = Store(yard, threads=1), Yard(yard.home.with_name("other"))
     store.ingest(replace_views=True)
+    other.create()
+    Store(other).ingest(replace_views=True)
     own = duckdb.connect(config={"threads": 1})
-    own.execute(f"ATTACH '{yard.home / 'own.duckdb'}' AS own (STORAGE_VERSION 'v1.5.0'); USE own")
-    own.execute((resource("sql") / "schema" / "0001_spine.sql").read_text())
-    columns = ", ".join(
-        f"{f.name!r}: {_TYPES.get(str(f.type), 'VARCHAR')!r}" for f in BULK["epoch"] if f.name != "metrics"
-    )
-    insert = (resource("sql") / "ingest" / "epoch.sql").read_text().replace("lines\n", "read_json(?, columns = {%s})\n")
-    insert = insert % columns
-    batch = 0
-
-    def next_file(folder: Path) -> Path:
-        nonlocal batch
-        batch += 1
-        path = folder / f"{batch}.jsonl"
-        write_epochs(path)
-        return path
+    columns = ", ".join(f"{f.name!r}: {_TYPES.get(str(f.type), 'VARCHAR')!r}" for f in SCHEMA if f.name != "metrics")
+    insert = (resource("sql") / "ingest" / "epoch.sql").read_text()
+    insert = insert.replace("FROM lines\n", f"FROM read_json('{yard.home}/lines.jsonl', columns = {{{columns}}})\n")
 
     def ours() -> float:
-        next_file(yard.events)
+        pens = queue_runs(yard)
+        store.ingest()
+        write_epochs(pens)
         begun = time.process_time()
         done = store.ingest()
         spent = time.process_time() - begun
         assert done is not None
         assert done.events == BATCH
+        lines = [pen.journal.path.read_bytes() for pen in pens]
+        (yard.home / "lines.jsonl").write_bytes(b"".join(line[line.index(b'{"k":"epoch"') :] for line in lines))
+        for pen in pens:
+            pen.journal.close()
+        store.ingest()
         return BATCH / spent
 
     def duckdbs() -> float:
-        path = next_file(yard.home)
         begun = time.process_time()
-        own.execute(insert, [str(path)])
-        own.execute("CHECKPOINT")
+        own.execute(f"ATTACH '{other.store_db}' AS own; USE own")
+        own.execute(insert)
+        own.execute("USE memory; DETACH own")
         return BATCH / (time.process_time() - begun)
 
     folded, read = interleaved(ours, duckdbs)
@@ -131,8 +137,8 @@ def test_published_copy_of_a_large_store(yard: Yard, board: Any, short: bool) ->
     store.ingest(replace_views=True)
     with duckdb.connect(str(yard.store_db)) as db:
         db.execute(
-            "INSERT INTO metrics SELECT md5(CAST(range // 3000 AS VARCHAR))::UUID, 1, range % 3000, random(), 'loss', random(),"
-            " TIMESTAMP '2026-01-01' + INTERVAL (range) MILLISECOND FROM range(4500000)"
+            "INSERT INTO metrics SELECT md5(CAST(range // 3000 AS VARCHAR))::UUID, 1, range % 3000, random(), 'loss',"
+            " random(), TIMESTAMP '2026-01-01' + INTERVAL (range) MILLISECOND FROM range(6300000)"
         )
     size = yard.store_db.stat().st_size / 1e6
     store.ingest(snapshot=True, wait_seconds=5)
