@@ -54,6 +54,9 @@ def serve(
     """
     if any(name not in os.environ for name in _FRUGAL):  # glibc reads its own only when a process begins
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**_FRUGAL, **os.environ})
+    from runyard.store.arrow import spare_pandas
+
+    spare_pandas()
     from runyard.ui import server
 
     server.serve(context.obj, host=host, port=port, demo=with_demo)

@@ -17,6 +17,7 @@ import orjson
 from runyard.core.errors import RunyardError, Unavailable
 from runyard.core.paths import Yard
 from runyard.store import publish
+from runyard.store.arrow import spare_pandas
 from runyard.store.flock import flock
 from runyard.store.fold import Folded, fold_journals
 from runyard.store.journals import Journals, compress_ended
@@ -150,10 +151,20 @@ class Ingest:
 class Ticker:
     """The thread of a runner, the server or a script that ingests every two seconds, or faster while a page watches.
 
-    `on_tick` is called once a tick before the ingest, for what else is due: syncing a journal, pumping the queue.
+    `on_tick` is called once a tick before the ingest, for what else is due, such as pumping the queue. `own_process`
+    says that the process is Runyard's own, so that pandas can be spared.
     """
 
-    def __init__(self, yard: Yard, *, lease: Lease | None = None, on_tick: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        yard: Yard,
+        *,
+        lease: Lease | None = None,
+        on_tick: Callable[[], None] | None = None,
+        own_process: bool = False,
+    ) -> None:
+        if own_process:
+            spare_pandas()
         self._ingest_of = lease
         self.yard = yard
         self._on_tick = on_tick

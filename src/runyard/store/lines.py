@@ -34,8 +34,8 @@ RUN_EVENT = pa.schema(
         *(("body", pa.string()), ("journal", pa.string()), ("line_offset", pa.int64())),
     ]
 )
-BULK_KINDS = pa.array(["epoch", "metrics"])
-QUIET_KINDS = pa.array(["checkpoint", "notice"])  # frequent, and told in run_events alone
+BULK_KINDS = ("epoch", "metrics")
+QUIET_KINDS = ("checkpoint", "notice")  # frequent, and told in run_events alone
 RUN_EVENT_KINDS = frozenset(
     (
         *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
@@ -48,7 +48,6 @@ SILENT_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _PARSE = arrow_json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
 _READ = arrow_json.ReadOptions(use_threads=False, block_size=64 << 20)
-_UNKNOWN = pa.Table.from_pylist([{}], schema=SCHEMA)
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -93,7 +92,11 @@ class Parsed:
         """Return the runs of which a run event among these lines may change their own row."""
         if self.run_events is None:
             return set()
-        return _runs(self.run_events["run"].filter(pc.invert(pc.is_in(self.run_events["k"], QUIET_KINDS))))
+        return _runs(self.run_events["run"].filter(pc.invert(_is_one_of(self.run_events["k"], QUIET_KINDS))))
+
+
+def _is_one_of(column: pa.ChunkedArray, kinds: tuple[str, ...]) -> pa.ChunkedArray:
+    return pc.is_in(column, pa.array(kinds))
 
 
 def _runs(column: pa.ChunkedArray) -> set[UUID]:
@@ -137,7 +140,7 @@ def parse(chunks: Sequence[Chunk]) -> Parsed:
     bulk: list[pa.Table] = []
     rows: list[dict[str, object]] = []
     for first, table in _tables(lines, 0, len(lines.starts), parsed.rejected):
-        is_bulk = pc.fill_null(pc.is_in(table["k"], BULK_KINDS), False)
+        is_bulk = pc.fill_null(_is_one_of(table["k"], BULK_KINDS), False)
         usable = pc.and_(is_bulk, _usable(table))
         if not pc.all(usable).as_py():
             for row in np.flatnonzero(~usable.to_numpy()).tolist():
@@ -172,7 +175,7 @@ def _tables(lines: _Lines, first: int, last: int, rejected: list[Rejected]) -> I
             yield from _tables(lines, first, middle, rejected)
             yield from _tables(lines, middle, last, rejected)
         elif _is_run_event(lines.text(first)):  # Arrow has no use for, say, a text as its step; its body has
-            yield first, _UNKNOWN
+            yield first, pa.Table.from_pylist([{}], schema=SCHEMA)
         else:
             rejected.append(Rejected(*lines.address(first), lines.text(first), str(error)))
 
