@@ -16,6 +16,7 @@ from runyard.core.paths import Yard
 from runyard.store.lines import Chunk
 
 READ_BYTES = 16 << 20
+_ZSTD_HEADER_BYTES = 18
 _ENDS = (".jsonl", ".jsonl.zst")
 _GRAIN_NS = 100_000_000  # a folder that changed within the clock's grain may change again unseen: look once more
 
@@ -76,6 +77,8 @@ def read_chunk(yard: Yard, journal: str, offset: int) -> Chunk | None:
             data = file.read(READ_BYTES)
             while b"\n" not in data and (more := file.read(READ_BYTES)):
                 data += more
+        if not path.exists() and len(data) < READ_BYTES:
+            _refuse_cut(path.with_name(path.name + ".zst"), offset + len(data))
     except zstandard.ZstdError as error:
         raise Corrupt(
             f"The journal {journal}.zst is damaged: {error}.",
@@ -83,6 +86,14 @@ def read_chunk(yard: Yard, journal: str, offset: int) -> Chunk | None:
         ) from error
     end = data.rfind(b"\n") + 1
     return Chunk(journal, offset, data[:end]) if end else None
+
+
+def _refuse_cut(compressed: Path, bytes_read: int) -> None:
+    """Raise ZstdError when a compressed journal ends before its own header says: a cut one reads without an error."""
+    with compressed.open("rb") as file:
+        whole = zstandard.frame_content_size(file.read(_ZSTD_HEADER_BYTES))
+    if bytes_read < whole:
+        raise zstandard.ZstdError(f"{bytes_read} of {whole} bytes are there")
 
 
 def compress_ended(yard: Yard, journal: str, folded_bytes: int) -> bool:
@@ -104,7 +115,7 @@ def compress_ended(yard: Yard, journal: str, folded_bytes: int) -> bool:
         written = os.fstat(file.fileno())
         temporary = path.with_name(path.name + ".zst.tmp")
         with temporary.open("wb") as target:
-            zstandard.ZstdCompressor().copy_stream(file, target)
+            zstandard.ZstdCompressor().copy_stream(file, target, size=written.st_size)
             target.flush()
             os.fsync(target.fileno())
         os.utime(temporary, ns=(written.st_atime_ns, written.st_mtime_ns))  # a lost run's last sign of life

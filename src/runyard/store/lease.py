@@ -56,7 +56,7 @@ class Lease:
         self._writing = False
 
     @contextmanager
-    def reading(self, *, patience_seconds: float = 2.0) -> Iterator[duckdb.DuckDBPyConnection]:
+    def reading(self, *, patience_seconds: float = 5.0) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a cursor on the store, shared with other readers; close its results before leaving.
 
         Raises:
