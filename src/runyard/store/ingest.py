@@ -131,7 +131,10 @@ class Ingest:
             folded = rebuild(self.yard, self.lease)
         copy, copy_seconds = None, Hint.read(self.yard).copy_seconds
         if is_new or (snapshot and publish.is_stale(self.yard)) or publish.is_due(self.yard, copy_seconds):
-            copy, copy_seconds = publish.take_snapshot(self.yard, self.lease, lock)
+            copy, seconds = publish.take_snapshot(self.yard, self.lease, lock)
+            copy_seconds = (
+                (2 * copy_seconds + seconds) / 3 if copy_seconds else seconds
+            )  # a busy disk is no larger store
         reached = {name: folded.reached[name] for name in open_journals if name in folded.reached}
         for name in open_journals:
             if name in reached and compress_ended(self.yard, name, reached[name]):
