@@ -100,7 +100,7 @@ def test_a_full_disk_raises_and_every_event_comes_later_once(tmp_path: Path) -> 
     with files_of_at_most(130):
         journal.write({"n": 0, "text": "x" * 80})
         for number in (1, 2, 3):
-            with pytest.raises(OSError, match="large|space"):
+            with pytest.raises(OSError, match=r"large|space"):
                 journal.write({"n": number, "text": "x" * 80})
     journal.write({"n": 4, "text": "x" * 80})
     journal.close()
@@ -116,7 +116,7 @@ def test_a_full_disk_raises_and_every_event_comes_later_once(tmp_path: Path) -> 
 def test_what_was_abandoned_never_comes(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     journal = Journal(path)
-    with files_of_at_most(20), pytest.raises(OSError, match="large|space"):
+    with files_of_at_most(20), pytest.raises(OSError, match=r"large|space"):
         journal.write({"n": 1, "text": "x" * 80})
     journal.abandon()
     assert b"\n" not in path.read_bytes()
