@@ -22,7 +22,7 @@ from runyard.store.flock import flock
 from runyard.store.lease import FULL_DISK, Lease
 
 MIN_SECONDS = 2.0
-COPY_SHARE = 20  # a copy may take one twentieth of the time
+COPY_SHARE = 10  # a copy may take one tenth of the time: at 20 a slow disk is more than 6 s behind at 100 MB
 KEEP = 2
 KEEP_SECONDS = 60.0
 HOUSE_SECONDS = 10.0
