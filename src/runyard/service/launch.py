@@ -22,6 +22,7 @@ from runyard.config.run import RunConfig, canonical, digest, parse_run_config, r
 from runyard.core.clock import now
 from runyard.core.errors import Denied, RunyardError, Unavailable
 from runyard.core.ids import new_id
+from runyard.core.provenance import git_state
 from runyard.runtime import Runtime, open_runtime
 from runyard.service.liveness import created_at, is_alive, last_sign_us
 from runyard.store.flock import flock
@@ -101,6 +102,7 @@ def queue(rt: Runtime, run_id: UUID, config: RunConfig, *, attempt: int, launche
         seed=config.seed,
         launched_by=launched_by,
         command=f"runyard --yard {rt.yard.home} train {folder.config}",
+        git=git_state(Path.cwd()) or None,  # of the launcher: the run works in its own folder
         **{name: value for name, value in extra.items() if value},
     )
 
