@@ -132,9 +132,8 @@ class Ingest:
         copy, copy_seconds = None, Hint.read(self.yard).copy_seconds
         if is_new or (snapshot and publish.is_stale(self.yard)) or publish.is_due(self.yard, copy_seconds):
             copy, seconds = publish.take_snapshot(self.yard, self.lease, lock)
-            copy_seconds = (
-                (2 * copy_seconds + seconds) / 3 if copy_seconds else seconds
-            )  # a busy disk is no larger store
+            # Of the last copies together: a disk that is busy once is no larger store.
+            copy_seconds = (2 * copy_seconds + seconds) / 3 if copy_seconds else seconds
         reached = {name: folded.reached[name] for name in open_journals if name in folded.reached}
         for name in open_journals:
             if name in reached and compress_ended(self.yard, name, reached[name]):

@@ -30,18 +30,18 @@ class Journals:
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of each open journal, keyed by its path inside the yard."""
+        home = f"{self.yard.home}/"
         found: dict[str, int] = {}
         for folder, modified_ns in self._folders():
             seen = self._seen.get(folder)
             if seen is None or seen[0] != modified_ns:
-                names = [name for name in _listdir(self.yard.home / folder) if name.endswith(".jsonl")]
+                names = [f"{folder}/{name}" for name in _listdir(home + folder) if name.endswith(".jsonl")]
                 seen = (modified_ns, names)
                 if time.time_ns() - modified_ns > _GRAIN_NS:
                     self._seen[folder] = seen
-            for name in seen[1]:
-                journal = f"{folder}/{name}"
+            for journal in seen[1]:
                 try:
-                    found[journal] = os.stat(self.yard.home / journal).st_size
+                    found[journal] = os.stat(home + journal).st_size
                 except FileNotFoundError:
                     self._seen.pop(folder, None)
         return found
@@ -50,7 +50,9 @@ class Journals:
         try:
             yield "events", os.stat(self.yard.events).st_mtime_ns
             with os.scandir(self.yard.runs) as entries:
-                yield from ((f"runs/{entry.name}", entry.stat().st_mtime_ns) for entry in entries if entry.is_dir())
+                for entry in entries:
+                    if entry.is_dir():
+                        yield "runs/" + entry.name, entry.stat().st_mtime_ns
         except FileNotFoundError:
             return
 
@@ -124,7 +126,7 @@ def compress_ended(yard: Yard, journal: str, folded_bytes: int) -> bool:
     return True
 
 
-def _listdir(folder: Path) -> list[str]:
+def _listdir(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except FileNotFoundError:
