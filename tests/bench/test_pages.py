@@ -27,7 +27,8 @@ SELECT uuidv7() AS id, 'train' AS kind, 'run ' || range AS name, 'completed' AS 
 FROM range(1000);
 INSERT INTO training_sessions BY NAME
 SELECT id, agent_id, workspace_id, status, started_at, ended_at AS completed_at, '{}' AS hyperparameters,
-  0.5 AS gpu_hours, 0.02 AS training_cost_usd, 0.3 AS best_validation_loss, 60 AS best_epoch, 100 AS total_epochs, 100 AS completed_epochs
+  0.5 AS gpu_hours, 0.02 AS training_cost_usd, 0.3 AS best_validation_loss,
+  60 AS best_epoch, 100 AS total_epochs, 100 AS completed_epochs
 FROM runs;
 INSERT INTO training_epochs BY NAME
 SELECT id AS session_id, range + 1 AS epoch, 1 AS attempt, exp(-range / 30) AS train_loss, 18.0 AS epoch_seconds,
