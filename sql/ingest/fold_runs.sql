@@ -117,7 +117,7 @@ SELECT
   s.started ->> 'device' AS device,
   TRY_CAST(s.started ->> 'accelerators' AS INTEGER) AS accelerators,
   coalesce(s.queued ->> 'command', s.started ->> 'command') AS command,
-  s.queued ->> 'launched_by' AS launched_by,
+  coalesce(s.requeued ->> 'launched_by', s.queued ->> 'launched_by') AS launched_by,
   s.queued_at,
   f.started_at,
   a.ended_at,

@@ -136,6 +136,18 @@ def test_a_killed_run_is_lost_the_next_starts_and_it_can_be_resumed(rt: Runtime)
     assert attempts.rows() == [(1, "failed", "lost"), (2, "cancelled", None)]
 
 
+def test_a_run_of_the_foreground_is_resumed_by_the_queue(rt: Runtime) -> None:
+    run = launch(rt, config(name="mine"), launched_by="foreground", start=False)
+    assert pump(rt) == [], "its owner starts it"
+    rt.record(run, "ended", attempt=1, status="failed")
+    runs.resume(rt, "mine", by="page")
+    wait_until(rt, lambda: status(rt, run) == "completed", "the queue starts what a page resumed")
+    rt.record(run, "ended", attempt=3, status="failed")
+    runs.resume(rt, "mine", by="cli", start=False)
+    assert status(rt, run) == "queued"
+    assert pump(rt) == [], "and passes over what a terminal resumed"
+
+
 def test_a_run_killed_before_its_first_word_is_lost_too(rt: Runtime) -> None:
     run = launch(rt, config(LONG, name="early"), launched_by="page")
 

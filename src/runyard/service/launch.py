@@ -31,7 +31,7 @@ from runyard.store.flock import flock
 # `started` is known by the shell's pid, so a SIGTERM may come here: it is the run's affair.
 _SUPERVISOR = 'trap : TERM; home=$1; shift; "$@"; exec "$1" -m runyard.service.launch "$home"'
 _ACTIVE = """
-SELECT id, status, attempt, host, pid, pid_created, launched_by, started_at, config, cancel_requested_at
+SELECT id, status, attempt, host, pid, pid_created, launched_by, started_at, config
 FROM runs
 WHERE status IN ('queued', 'running')
 ORDER BY queued_at, id
