@@ -136,12 +136,29 @@ def test_data_that_went_bad_after_the_launch_fail_the_run(bench: Any, waves: dic
     assert not [path for path in folder.path.iterdir() if path.name in ("model", "model.tmp", "ballast")]
 
 
-def test_a_second_runner_of_the_same_folder_leaves_without_a_word(bench: Any, waves: dict[str, Any]) -> None:
+def test_a_second_runner_of_the_same_attempt_leaves_without_a_word(bench: Any, waves: dict[str, Any]) -> None:
     folder = bench.prepare(**waves)
     with folder.lock.open("w") as lock:
+        lock.write("2")
+        lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
         code, story = bench.finish(folder, attempt=2)
     assert (code, story.events) == (0, [])
+    code, story = bench.finish(folder, attempt=2)
+    assert (code, story.events) == (0, []), "nor is an attempt begun again when its process is over"
+
+
+def test_a_runner_waits_for_the_end_of_the_attempt_before(bench: Any, waves: dict[str, Any]) -> None:
+    folder = bench.prepare(**waves, epochs=1)
+    with folder.lock.open("w") as lock:
+        lock.write("1")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = bench.start(folder, attempt=2)
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(timeout=2)
+    assert second.wait(timeout=240) == 0
+    assert bench.story(folder).ended["status"] == "completed"
 
 
 def test_words_baseline_needs_no_torch_and_equals_scikit_learn(bench: Any, reviews: dict[str, Any]) -> None:

@@ -20,9 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not folder.config.is_file():
         parser.error(f"{folder.config} does not exist")
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _take(lock, given.attempt):
         return 0
     interruption = Interruption()
     interruption.install()
@@ -30,6 +28,27 @@ def main(arguments: list[str] | None = None) -> int:
     from runyard.train.runner import run_attempt
 
     return run_attempt(folder, given.attempt, interruption)
+
+
+def _take(lock: int, attempt: int) -> bool:
+    """Take the run's folder, which holds the number of its newest attempt; False when that one is ours already.
+
+    The process of the attempt before may still be at its last ingest when somebody resumes the run: wait for its end.
+    """
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if _newest(lock) >= attempt:
+            return False
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    if _newest(lock) >= attempt:
+        return False
+    os.pwrite(lock, b"%d" % attempt, 0)
+    return True
+
+
+def _newest(lock: int) -> int:
+    return int(os.pread(lock, 20, 0) or b"0")
 
 
 def _set_environment(folder: RunFolder) -> None:
