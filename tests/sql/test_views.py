@@ -205,3 +205,19 @@ def grain_of(name: str) -> str:
     match = GRAIN.search(text)
     assert match, f"{name} has no `-- grain:` line"
     return match[1]
+
+
+def test_samples_within_one_step_stay_apart(empty: Any) -> None:
+    """A script that logs epochs alone never leaves its first step; a slow step holds several samples."""
+    run = str(UUID(int=1))
+    empty.insert(
+        "metrics",
+        [
+            {"session_id": run, "step": 1, "attempt": 1, "name": name, "value": float(second),
+             "logged_at": START + timedelta(seconds=second)}
+            for second in (5, 10, 15)
+            for name in ("system/cpu_percent", "system/memory_gb")
+        ],
+    )  # fmt: skip
+    rows = empty.rows("SELECT cpu_percent, memory_gb FROM run_resources ORDER BY logged_at")
+    assert [tuple(row.values()) for row in rows] == [(5.0, 5.0), (10.0, 10.0), (15.0, 15.0)]
