@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -80,6 +81,8 @@ class Run:
         try:
             if step is None:
                 step = self._step + 1
+            elif type(step) is not int:
+                step = int(step)  # a numpy or torch scalar, a whole float
             if step > self._step:
                 self._step = step
             for value in values.values():
@@ -153,7 +156,7 @@ class Run:
         self._end_with(self._uncaught)
 
     def _end_with(self, error: BaseException | None) -> None:
-        if error is None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
             self.finish()
         else:
             self.finish("cancelled" if isinstance(error, KeyboardInterrupt) else "failed", error=error)
@@ -178,17 +181,18 @@ class Run:
     def _warn(self, topic: str, error: Exception) -> None:
         if topic not in self._warned:
             self._warned.add(topic)
-            print(f"runyard: {error} (said once)", file=sys.stderr)
+            with suppress(Exception):  # a closed stderr, an error that cannot be told: no reason to end a training
+                print(f"runyard: {error} (said once)", file=sys.stderr)
 
     def _tick(self) -> None:
-        """Sync the journal every second, sample the process, and from the third tick on let DuckDB ingest."""
+        """Sync the journal every second, sample the process, and from the second tick on let DuckDB ingest."""
         ticker, ticks, sampled = None, 0, time.monotonic()
         while not self._stopping.wait(_TICK_SECONDS):
             try:
                 self._pen.journal.sync()
                 if time.monotonic() - sampled >= _USAGE_SECONDS:
                     sampled = time.monotonic()
-                    self._pen.metrics(max(1, self._step), self._sample())
+                    self._pen.metrics(max(1, self._step), usage.system_metrics(self._meter))
             except (OSError, ValueError) as error:
                 self._warn("background", error)
             ticks += 1
@@ -203,9 +207,6 @@ class Run:
             ticker = Ticker(self.yard)
             ticker.start()
         ticker.stop(wait_seconds=25.0)
-
-    def _sample(self) -> dict[str, float]:
-        return {"system/cpu_percent": 100 * self._meter.share(), "system/memory_gb": usage.memory_gb()}
 
 
 def init(
@@ -318,16 +319,13 @@ def _begin(pen: RunJournal, config: dict[str, Any], *, name: str, tags: list[str
         group=_sha256(without_seed),
         seed=seed if isinstance(seed, int) else None,
         launched_by="sdk",
-        command=" ".join([Path(sys.executable).name, *sys.argv]),
     )
     pen.emit(
         "started",
-        pid=os.getpid(),
         device=os.environ.get("RUNYARD_DEVICE", "cpu"),
         accelerators=1,
         git=provenance.git_state(Path.cwd()),
-        packages=provenance.package_versions(),
-        **provenance.machine(),
+        **provenance.process(),
     )
 
 
@@ -379,7 +377,8 @@ _said: set[str] = set()
 def _say_no_run(verb: str) -> None:
     if verb not in _said:
         _said.add(verb)
-        print(f"runyard: {verb}() without a run; call runyard.init() first (said once)", file=sys.stderr)
+        with suppress(Exception):
+            print(f"runyard: {verb}() without a run; call runyard.init() first (said once)", file=sys.stderr)
 
 
 def _after_fork() -> None:

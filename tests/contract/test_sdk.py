@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -105,6 +106,39 @@ def test_steps_may_come_in_any_order(home: Path) -> None:
         run.log({"x": 10})
     rows = runyard.query("SELECT step, value FROM metric_points ORDER BY step", home=home).fetchall()
     assert rows == [(3, 3.0), (5, 5.0), (9, 9.0), (10, 10.0)]
+
+
+def test_a_step_may_be_any_whole_number(home: Path) -> None:
+    with runyard.init(home=home) as run:
+        for step in (1.0, np.int32(2), np.float64(3)):
+            run.log({"x": 1.0}, step=step)  # type: ignore[arg-type]
+    assert runyard.query("SELECT step FROM metrics ORDER BY 1", home=home).fetchall() == [(1,), (2,), (3,)]
+
+
+def test_without_stderr_logging_still_never_raises(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with runyard.init(home=home) as run, open(os.devnull, "w") as closed:
+        closed.close()
+        monkeypatch.setattr(sys, "stderr", closed)
+        run.log({"text": "no number"})
+        run.log_epoch("first")  # type: ignore[arg-type]
+        run.log({"x": 1.0})
+        monkeypatch.undo()
+    assert runyard.query("SELECT name FROM metrics", home=home).fetchall() == [("x",)]
+
+
+@pytest.mark.parametrize(("code", "status"), [("0", "completed"), ("", "completed"), ("3", "failed")])
+def test_a_script_that_leaves_by_exit(home: Path, code: str, status: str) -> None:
+    done = script(f"import runyard, sys\nwith runyard.init():\n    sys.exit({code})", home)
+    assert done.returncode == int(code or 0)
+    assert only("FROM runs", home)["status"] == status
+
+
+def test_a_run_is_known_by_its_process_and_how_it_was_started(home: Path) -> None:
+    code = "import psutil, runyard\nwith runyard.init():\n    print(psutil.Process().create_time())"
+    printed = script(code, home).stdout
+    row = only("FROM runs", home)
+    assert row["pid_created"] == pytest.approx(float(printed), abs=0.5)
+    assert shlex.split(str(row["command"]))[1:] == ["-c", code]
 
 
 def test_an_exception_fails_the_run_and_goes_on(home: Path) -> None:

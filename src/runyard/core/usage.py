@@ -34,14 +34,19 @@ def cpu_seconds() -> float:
 
 @dataclass
 class CpuMeter:
-    """CPU utilisation between two looks."""
+    """CPU utilisation of this process between two looks."""
 
-    _cpu: float = field(default_factory=cpu_seconds)
+    _cpu: float = field(default_factory=time.process_time)
     _wall: float = field(default_factory=time.monotonic)
 
-    def share(self) -> float:
-        """Return CPU time / (wall time x cores) since the last look, 0 to 1."""
-        cpu, wall = cpu_seconds(), time.monotonic()
-        share = (cpu - self._cpu) / max(1e-9, wall - self._wall) / (os.cpu_count() or 1)
+    def percent(self) -> float:
+        """Return CPU time / wall time since the last look in percent: 100 is one core busy."""
+        cpu, wall = time.process_time(), time.monotonic()
+        percent = 100 * (cpu - self._cpu) / max(1e-9, wall - self._wall)
         self._cpu, self._wall = cpu, wall
-        return min(1.0, max(0.0, share))
+        return percent
+
+
+def system_metrics(meter: CpuMeter) -> dict[str, float]:
+    """Return the sample that every run journals every few seconds, by the names of its metrics."""
+    return {"system/cpu_percent": meter.percent(), "system/memory_gb": memory_gb()}

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from runyard.config.models import EncoderLogreg, TfidfLogreg
 from runyard.config.run import RunConfig
 from runyard.config.sources import find_model
+from runyard.core import usage
 from runyard.core.paths import Yard
 from runyard.train.attempt import Attempt
 from runyard.train.outcome import Outcome
@@ -59,7 +59,7 @@ def run_baseline(attempt: Attempt, folder: Path) -> Outcome:
         epoch_seconds=seconds,
         samples=len(data.training),
         tokens=tokens,
-        memory_gb=psutil.Process().memory_info().rss / 1e9,
+        memory_gb=usage.memory_gb(),
         cpu_utilization=min(1.0, (time.process_time() - cpu_began) / seconds / config.resources.threads),
         metrics=scores,
     )

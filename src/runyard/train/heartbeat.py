@@ -3,8 +3,7 @@
 import logging
 import threading
 
-import psutil
-
+from runyard.core import usage
 from runyard.core.journal import RunJournal
 from runyard.train.progress import Progress
 
@@ -31,16 +30,13 @@ class Heartbeat:
             self._thread.join()
 
     def _run(self) -> None:
-        process = psutil.Process()
-        process.cpu_percent()  # the first call only starts the measurement
+        meter = usage.CpuMeter()
         beats = 0
         while not self._stopping.wait(_SYNC_SECONDS):
             beats += 1
             try:
                 if beats % _BEATS == 0:
-                    memory_gb = process.memory_info().rss / 1e9
-                    values = {"system/cpu_percent": process.cpu_percent(), "system/memory_gb": memory_gb}
-                    self._pen.metrics(self._progress.step, values)
+                    self._pen.metrics(self._progress.step, usage.system_metrics(meter))
                 self._pen.journal.sync()
             except OSError as error:
                 _LOG.warning("the heartbeat could not be written: %s", error)

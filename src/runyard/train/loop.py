@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import psutil
 import torch
 
 from runyard.config.run import RunConfig
 from runyard.config.schedules import lr_at
+from runyard.core import usage
 from runyard.core.journal import RunJournal
 from runyard.train import checkpoint
 from runyard.train.callbacks import Action, Callback
@@ -45,7 +45,6 @@ class Loop:
         self._optimizer = build_optimizer(config.optimization.optimizer, groups, hyper.learning_rate)
         self.steps_per_epoch = math.ceil(len(task.batches("train", 1)) / hyper.gradient_accumulation)
         self.total_steps = self.steps_per_epoch * hyper.epochs
-        self._process = psutil.Process()
 
     def resume(self) -> bool:
         """Take up the newest whole checkpoint, if there is one."""
@@ -189,7 +188,7 @@ class Loop:
             gradient_norm=sums.gradient_norm,
             samples=sums.samples,
             tokens=sums.tokens or None,
-            memory_gb=self._process.memory_info().rss / 1e9,
+            memory_gb=usage.memory_gb(),
             cpu_utilization=cpu_share,
             metrics={name: value for name, value in scores.items() if name != "val_loss"},
         )

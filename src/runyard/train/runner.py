@@ -7,11 +7,11 @@ from typing import Any
 
 from runyard.config.models import EncoderLogreg, TfidfLogreg
 from runyard.config.run import load_run_config
+from runyard.core import usage
 from runyard.core.clock import iso, now
 from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import RunFolder, Yard
 from runyard.core.settings import Settings
-from runyard.train import circumstances
 from runyard.train.attempt import Attempt
 from runyard.train.files import write_manifest
 from runyard.train.heartbeat import Heartbeat
@@ -89,8 +89,8 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal, interrupt
         "ended",
         **ended,
         early_stopped=progress.stopped,
-        memory_peak_gb=circumstances.memory_peak_gb(),
-        cpu_seconds=progress.cpu_seconds + circumstances.cpu_seconds(),
+        memory_peak_gb=usage.memory_peak_gb(),
+        cpu_seconds=progress.cpu_seconds + usage.cpu_seconds(),
         tokens=outcome.tokens or progress.tokens,
         steps=outcome.steps or progress.step,
         model_path=outcome.model_path,
