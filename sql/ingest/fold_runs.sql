@@ -132,8 +132,8 @@ SELECT
     CASE WHEN a.reason = 'lost' THEN 'It was killed, ran out of memory, or the machine stopped. Resume it from its last checkpoint.' END
   ) AS error_hint,
   e.ended ->> 'error_details' AS error_details,
-  s.started ->> '$.git.commit' AS git_commit,
-  TRY_CAST(s.started ->> '$.git.dirty' AS BOOLEAN) AS git_dirty,
+  coalesce(s.requeued -> 'git', s.started -> 'git') ->> 'commit' AS git_commit,
+  TRY_CAST(coalesce(s.requeued -> 'git', s.started -> 'git') ->> 'dirty' AS BOOLEAN) AS git_dirty,
   s.started ->> 'python' AS python_version,
   s.started -> 'packages' AS package_versions
 FROM said AS s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -214,6 +215,24 @@ os.kill(os.getpid(), 9)
     assert done.returncode == -signal.SIGKILL, done.stderr
     run = UUID(done.stdout.strip())
     wait_until(rt, lambda: status(rt, run) == "completed", "the run goes on alone")
+
+
+def test_where_a_run_was_launched_from_is_kept(rt: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit is that of the project one launches from, not of whatever holds the yard."""
+    project = tmp_path / "a project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@example.invalid"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run([*git, *arguments], check=True)
+    (project / "code.py").write_text("1")
+    subprocess.run(["git", "add", "code.py"], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    launch(rt, config(name="here"), launched_by="foreground", start=False)
+    rt.store.ingest()
+    (row,) = rt.store.live("SELECT git_commit, git_dirty, command FROM runs").to_dicts()
+    assert (row["git_commit"], row["git_dirty"]) == (head, True)
+    assert shlex.split(row["command"])[:4] == ["runyard", "--yard", str(rt.yard.home), "train"]
 
 
 def test_what_cannot_be_launched_leaves_no_run(rt: Runtime) -> None:

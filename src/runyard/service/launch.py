@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -101,8 +102,8 @@ def queue(rt: Runtime, run_id: UUID, config: RunConfig, *, attempt: int, launche
         group=replicate_group(config),
         seed=config.seed,
         launched_by=launched_by,
-        command=f"runyard --yard {rt.yard.home} train {folder.config}",
-        git=git_state(Path.cwd()) or None,  # of the launcher: the run works in its own folder
+        command=shlex.join(["runyard", "--yard", str(rt.yard.home), "train", str(folder.config)]),
+        git=git_state(Path.cwd()),  # of the launcher: the run works in its own folder
         **{name: value for name, value in extra.items() if value},
     )
 

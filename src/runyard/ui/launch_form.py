@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from typing import Any
 from uuid import UUID
 
@@ -124,7 +125,7 @@ def show_preview(rt: Runtime, config: RunConfig) -> None:
         st.download_button("Save", text, file, "application/yaml", icon=":material/download:", on_click="ignore")
     st.code(text, language="yaml", wrap_lines=True)
     st.markdown("**The same from a shell**")
-    st.code(f"runyard --yard {rt.yard.home} launch {file}", language="bash", wrap_lines=True)
+    st.code(shlex.join(["runyard", "--yard", str(rt.yard.home), "launch", file]), language="bash", wrap_lines=True)
 
 
 def start_button(rt: Runtime, config: RunConfig | RunyardError) -> UUID | None:

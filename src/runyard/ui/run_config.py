@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import streamlit as st
@@ -20,7 +21,7 @@ def show_config(rt: Runtime, run: dict[str, Any]) -> None:
         st.space("stretch")
         if st.button("Change and run again", icon=":material/edit:", key="run-again"):
             st.switch_page("page/launch.py", query_params={"from": str(run["id"])})
-    st.code(f"runyard --yard {rt.yard.home} launch {file}", language="bash", wrap_lines=True)
+    st.code(shlex.join(["runyard", "--yard", str(rt.yard.home), "launch", str(file)]), language="bash", wrap_lines=True)
     if run["command"]:
         st.caption("Launched with")
         st.code(run["command"], language="bash", wrap_lines=True)
