@@ -35,7 +35,7 @@ RUN_EVENT = pa.schema(
     ]
 )
 BULK_KINDS = ("epoch", "metrics")
-QUIET_KINDS = ("checkpoint", "notice")  # frequent, and told in run_events alone
+QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows from them: see fold_runs.sql
 RUN_EVENT_KINDS = frozenset(
     (
         *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
@@ -44,7 +44,6 @@ RUN_EVENT_KINDS = frozenset(
 )
 ENDINGS = ("completed", "failed", "cancelled")
 END_OF_TIME_US = 253_402_300_800_000_000  # the year 10000: beyond it neither Python nor pages can show a time
-SILENT_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows from them: see fold_runs.sql
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _PARSE = arrow_json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
 _READ = arrow_json.ReadOptions(use_threads=False, block_size=64 << 20)

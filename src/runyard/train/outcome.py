@@ -22,7 +22,6 @@ class Outcome:
     steps: int = 0
     tokens: int = 0
     early_stopped: bool = False
-    cpu_seconds_before: float = 0.0
     model_path: str | None = None
     model_sha256: str | None = None
 
