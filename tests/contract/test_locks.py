@@ -21,6 +21,7 @@ from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import Yard
 from runyard.store import Store, publish
 from runyard.store.flock import flock
+from runyard.store.lease import shared_lease
 
 _ANALYST = """
 import sys, time, duckdb
@@ -421,3 +422,29 @@ def test_two_relations_in_one_process_beside_the_pages(yard: Yard, store: Store)
     store.ingest(wait_seconds=5, snapshot=True)
     assert (first.fetchall(), second.fetchall()) == ([(3,)], [(3,)])
     assert store.relation("SELECT count(*) FROM metrics").fetchall() == [(6,)]
+
+
+def test_whoever_opens_a_yard_twice_in_one_process_shares_the_lease(yard: Yard, store: Store) -> None:
+    """As a script does that logs a run and launches or queries others: the first is writing when the second looks."""
+    log_steps(yard)
+    store.ingest(snapshot=True, replace_views=True)
+    second = Store(yard)
+    lease = shared_lease(yard.store_db)
+    inside, over = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with lease.writing() as cursor:
+            cursor.execute("INSERT INTO settings VALUES ('w', 'n', 'v')")
+            inside.set()
+            over.wait(1.0)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert inside.wait(5)
+    assert second.read("FROM runs").height == store.read("FROM runs").height == 1
+    assert second.live("FROM settings").height == 1, "it waited for the writer"
+    over.set()
+    writer.join()
+    lease.close()
+    second.close()
+    assert store.live("FROM runs").height == store.read("FROM runs").height == 1, "the first goes on"

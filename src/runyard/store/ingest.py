@@ -21,7 +21,7 @@ from runyard.store.arrow import spare_pandas
 from runyard.store.flock import flock
 from runyard.store.fold import Folded, fold_journals
 from runyard.store.journals import Journals, compress_ended
-from runyard.store.lease import Lease
+from runyard.store.lease import Lease, shared_lease
 from runyard.store.migrate import applied, migrate
 from runyard.store.rebuild import drop_leftovers, rebuild
 
@@ -187,7 +187,7 @@ class Ticker:
             self._thread.join(wait_seconds)
 
     def _run(self) -> None:
-        ingest = Ingest(self.yard, self._ingest_of or Lease(self.yard.store_db))
+        ingest = Ingest(self.yard, self._ingest_of or shared_lease(self.yard.store_db))
         cpu_seconds = 0.0
         while not self._stopping.wait(self._pause_seconds(cpu_seconds)):
             began = time.thread_time()

@@ -7,6 +7,7 @@ writer has it alone. Nobody opens the store's file in any other way.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -21,7 +22,13 @@ from runyard.core.errors import Corrupt, NotFound, RunyardError, Unavailable
 STORAGE_VERSION = "v1.5.0"  # so that an analyst's 1.5 shell opens the files too
 FULL_DISK = ("No space left", "File too large", "quota exceeded")
 _RETRY_SECONDS = 0.003
-_BUSY = (duckdb.IOException, duckdb.TransactionException, duckdb.BinderException, duckdb.CatalogException)
+_BUSY = (
+    duckdb.IOException,
+    duckdb.ResourceInUseException,
+    duckdb.TransactionException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+)
 
 
 def quoted(path: Path) -> str:
@@ -54,6 +61,7 @@ class Lease:
         self._readers = 0
         self._writers_waiting = 0
         self._writing = False
+        self.users = 0
 
     @contextmanager
     def reading(self, *, patience_seconds: float = 5.0) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -135,7 +143,12 @@ class Lease:
                 self._state.notify_all()
 
     def close(self) -> None:
-        """Close the DuckDB of this process."""
+        """Close the DuckDB of this process, unless somebody else of it shares this lease."""
+        with _SHARING:
+            self.users -= 1
+            if self.users > 0:
+                return
+            _SHARED.pop((os.getpid(), self.path), None)
         self.duck.close()
 
     @contextmanager
@@ -176,6 +189,23 @@ class Lease:
                 if not _is_busy(error) or time.monotonic() >= deadline:
                     raise translated(error, self.path) from error
             time.sleep(_RETRY_SECONDS)
+
+
+_SHARED: dict[tuple[int, Path], Lease] = {}  # by process, since a forked child must not use what it inherits
+_SHARING = threading.Lock()
+
+
+def shared_lease(path: Path, *, threads: int = 1) -> Lease:
+    """Return the one lease of this process on a store, for one more user; each closes it once.
+
+    The ticker of a script's run and `runyard.query` beside it are such users.
+    """
+    with _SHARING:
+        lease = _SHARED.get((os.getpid(), path))
+        if lease is None:
+            lease = _SHARED[os.getpid(), path] = Lease(path, threads=threads)
+        lease.users += 1
+        return lease
 
 
 def _is_busy(error: duckdb.Error) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import duckdb
 
@@ -71,6 +72,18 @@ class Snapshots:
     def _leave(self, number: int) -> None:
         with self._state:
             self._users[number] -= 1
+
+
+_OF_LEASE: WeakKeyDictionary[Lease, Snapshots] = WeakKeyDictionary()
+_SHARING = threading.Lock()
+
+
+def shared_snapshots(yard: Yard, lease: Lease) -> Snapshots:
+    """Return the snapshots of a lease: one DuckDB attaches a file once, whoever asks."""
+    with _SHARING:
+        if lease not in _OF_LEASE:
+            _OF_LEASE[lease] = Snapshots(yard, lease)
+        return _OF_LEASE[lease]
 
 
 def private_relation(yard: Yard, sql: str) -> duckdb.DuckDBPyRelation:

@@ -14,9 +14,9 @@ from runyard.core.paths import Yard
 from runyard.store import publish
 from runyard.store.flock import flock
 from runyard.store.ingest import Ingest, Ingested, Ticker
-from runyard.store.lease import Lease
+from runyard.store.lease import shared_lease
 from runyard.store.rebuild import rebuild
-from runyard.store.snapshots import Snapshots, private_relation
+from runyard.store.snapshots import private_relation, shared_snapshots
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -34,8 +34,8 @@ class Store:
 
     def __init__(self, yard: Yard, *, threads: int = 2) -> None:
         self.yard = yard
-        self._lease = Lease(yard.store_db, threads=threads)
-        self._snapshots = Snapshots(yard, self._lease)
+        self._lease = shared_lease(yard.store_db, threads=threads)
+        self._snapshots = shared_snapshots(yard, self._lease)
         self._ingest = Ingest(yard, self._lease)
 
     @property
