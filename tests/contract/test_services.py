@@ -235,6 +235,17 @@ def test_where_a_run_was_launched_from_is_kept(rt: Runtime, tmp_path: Path, monk
     assert shlex.split(row["command"])[:4] == ["runyard", "--yard", str(rt.yard.home), "train"]
 
 
+def test_a_run_launched_while_somebody_holds_the_store_is_queued_not_refused(rt: Runtime) -> None:
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(rt.yard.store_db)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        run = launch(rt, config(name="patient"), launched_by="page")
+        holder.communicate(b"")
+    assert pump(rt) == [run], "whoever comes next starts it"
+
+
 def test_what_cannot_be_launched_leaves_no_run(rt: Runtime) -> None:
     with pytest.raises((Invalid, NotFound)):
         launch(rt, config(training_data={"source": "nowhere"}), launched_by="page")

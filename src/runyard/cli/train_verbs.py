@@ -12,7 +12,7 @@ from runyard.cli.errors import DONE, FAILED, INTERRUPTED
 from runyard.cli.output import say
 from runyard.cli.progress import follow
 from runyard.cli.session import opened
-from runyard.core.errors import Invalid, Problem
+from runyard.core.errors import Invalid, NotFound, Problem, Unavailable
 
 if TYPE_CHECKING:
     from runyard.runtime import Runtime
@@ -59,7 +59,11 @@ def launch(context: typer.Context, file: ConfigFile) -> None:
     with opened(context, create=True) as rt:
         run_id = launch_run(rt, config, launched_by="cli")
         typer.echo(str(run_id))
-        waits = state(rt, run_id).status == "queued"
+        try:
+            waits = state(rt, run_id).status == "queued"
+        except (Unavailable, NotFound) as error:  # the run is queued all the same
+            say(f"It is queued. {error.message}")
+            return
         say("It waits for a free worker." if waits else "It is running.")
 
 

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -80,7 +81,7 @@ def launch(
         shutil.rmtree(folder.path, ignore_errors=True)  # or launching this id again would do nothing
         raise
     if start:
-        pump(rt, wait_seconds=5.0)
+        start_queued(rt)
     return run_id
 
 
@@ -137,6 +138,14 @@ def pump(rt: Runtime, *, wait_seconds: float = 0.0) -> list[UUID]:
         if wait_seconds > 0:
             raise
         return []
+
+
+def start_queued(rt: Runtime) -> None:
+    """Pump for somebody who has just queued a run; while the store is held it stays queued, and whoever pumps next
+    starts it. To say that it failed would have it launched twice.
+    """
+    with suppress(Unavailable):
+        pump(rt, wait_seconds=5.0)
 
 
 def runner_command(rt: Runtime, run_id: UUID | str, attempt: int) -> list[str]:

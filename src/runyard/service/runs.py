@@ -19,7 +19,7 @@ from runyard.config.run import load_run_config, parse_run_config
 from runyard.core.clock import now_us
 from runyard.core.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from runyard.runtime import Runtime
-from runyard.service.launch import pump, queue
+from runyard.service.launch import pump, queue, start_queued
 from runyard.service.liveness import is_alive, last_sign_us
 
 _BY_NAME = "SELECT id FROM runs WHERE name = $ref ORDER BY queued_at DESC"
@@ -189,7 +189,7 @@ def resume(rt: Runtime, ref: str, *, by: str, changes: Mapping[str, Any] | None 
     launched_by = by if start else "foreground"
     queue(rt, run.id, config, attempt=run.attempt + 1, launched_by=launched_by, changes=dict(changes or {}))
     if start:
-        pump(rt, wait_seconds=5.0)
+        start_queued(rt)
     else:
         rt.store.ingest(verb="resume", wait_seconds=5.0)
     return run.id
