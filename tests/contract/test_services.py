@@ -22,7 +22,7 @@ from runyard.config.run import parse_run_config
 from runyard.core.errors import Conflict, Denied, Invalid, NotFound
 from runyard.core.ids import new_id
 from runyard.runtime import Runtime, open_runtime
-from runyard.service import runs
+from runyard.service import logs, runs
 from runyard.service.launch import launch, pump
 
 LONG, SHORT = 4_000, 2
@@ -254,6 +254,17 @@ def test_what_cannot_be_launched_leaves_no_run(rt: Runtime) -> None:
         launch(off, config(), launched_by="page")
     assert rt.store.live("FROM runs").height == 0
     assert not list(rt.yard.runs.iterdir())
+
+
+def test_a_log_is_read_as_a_terminal_would_have_shown_it(rt: Runtime) -> None:
+    run = new_id()
+    with pytest.raises(NotFound, match="no log"):
+        logs.tail(rt, run)
+    rt.yard.run(run).path.mkdir()
+    rt.yard.run(run).log.write_bytes(b"begin\r\n 10%\r 50%\r100%\n\x1b[31;1mred\x1b[0m and \xff\nLast")
+    assert logs.tail(rt, run) == ["begin", "100%", "red and \N{REPLACEMENT CHARACTER}", "Last"]
+    assert logs.tail(rt, run, lines=2) == ["red and \N{REPLACEMENT CHARACTER}", "Last"]
+    assert logs.tail(rt, run, search="LAST") == ["Last"]
 
 
 def test_names_prefixes_and_conflicts(rt: Runtime) -> None:

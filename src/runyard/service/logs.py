@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from runyard.core.errors import NotFound
 from runyard.runtime import Runtime
 
 _TAIL_BYTES = 1 << 20
+_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def tail(rt: Runtime, run_id: UUID, *, lines: int = 200, search: str = "") -> list[str]:
     """Return the last lines of a run's log, without colour codes; `search` keeps those that contain it.
+
+    Of a line that was written over again and again, such as a progress bar, it is the last state.
 
     A search looks at the whole log, the plain tail at its last MiB.
 
@@ -26,7 +30,8 @@ def tail(rt: Runtime, run_id: UUID, *, lines: int = 200, search: str = "") -> li
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         raise NotFound("This run has no log yet.", hint="It appears when its process starts.") from None
-    found = [line.rsplit("\r", 1)[-1] for line in text.splitlines()]
+    lines_read = _COLOUR.sub("", text).removesuffix("\n").split("\n") if text else []
+    found = [line.rstrip("\r").rpartition("\r")[2] for line in lines_read]
     if search:
         found = [line for line in found if search.lower() in line.lower()]
     return found[-lines:]
