@@ -6,6 +6,7 @@ import streamlit as st
 
 from runyard.core.clock import now
 from runyard.queries import epochs, runs, steps
+from runyard.ui.backlog import show_backlog
 from runyard.ui.errors import sentences
 from runyard.ui.figure import show_behind, show_empty
 from runyard.ui.live_view import show_curves, show_log, show_numbers, show_progress, with_newest_step
@@ -14,6 +15,7 @@ from runyard.ui.text import escape, utc
 from runyard.ui.yard import yard
 
 rt = yard()
+show_backlog(rt)
 choices = runs.names().live(rt)
 if choices.is_empty():
     show_empty(

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from runyard.queries import runs, waste
+from runyard.ui.backlog import show_backlog
 from runyard.ui.demo import show_demo_notes
 from runyard.ui.errors import sentences
 from runyard.ui.figure import show_empty, show_sql
@@ -45,6 +46,7 @@ def show_figures(now: dict[str, float | None]) -> None:
 def show_overview() -> None:
     """Show numbers and runs, asked for again while the page stands open."""
     with sentences():
+        show_backlog(rt)
         show_figures(frame(rt, runs.totals()).row(0, named=True))
         st.subheader("Runs", anchor=False)
         opened = show_runs(rt)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from runyard.core.journal import Journal
 
 PAGES = ("overview", "launch", "live", "run")
 Visit = Callable[..., AppTest]
@@ -148,15 +152,21 @@ def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Ful
 def test_a_store_held_by_another_process_names_it(visit: Visit, full: Full, tmp_path: Path) -> None:
     home = tmp_path / "held"
     shutil.copytree(full[0], home, symlinks=True)
+    journal = Journal(home / "events" / "late.jsonl")
+    journal.write({"k": "changed", "run": str(full[1]["watch-cnn"]), "at": 1, "name": "late"})
+    long_ago = time.time() - 60
+    os.utime(home / "store" / "folded.json", (long_ago, long_ago))
     store = str(home / "store" / "live.duckdb")
     hold = f"import duckdb, sys; c = duckdb.connect({store!r}); print('held', flush=True); sys.stdin.read()"
     holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        at = visit(home, "live")
+        live, overview = visit(home, "live"), visit(home, "overview")
     finally:
         holder.communicate(b"")
 
-    assert f"process {holder.pid}" in at.warning[0].value
-    assert len(visit(home, "overview").dataframe[0].value) == 7, "snapshots are read all the same"
+    for at in (live, overview):
+        assert "1 event waits" in at.warning[0].value
+        assert f"process {holder.pid}" in at.warning[0].value
+    assert len(overview.dataframe[0].value) == 7, "snapshots are read all the same"

@@ -20,7 +20,7 @@ from runyard.store import publish
 from runyard.store.arrow import spare_pandas
 from runyard.store.flock import flock
 from runyard.store.fold import Folded, fold_journals
-from runyard.store.journals import Journals, compress_ended
+from runyard.store.journals import Journals, compress_ended, count_lines
 from runyard.store.lease import Lease, shared_lease
 from runyard.store.migrate import applied, migrate
 from runyard.store.rebuild import drop_leftovers, rebuild
@@ -73,8 +73,23 @@ class Ingest:
 
     def waiting_bytes(self) -> int:
         """Return how many journalled bytes are not in the tables yet, by the hint of the last ingest."""
+        return sum(size - offset for _, offset, size in self._waiting())
+
+    def waiting_events(self) -> int:
+        """Return how many journalled events are not in the tables yet; reads them, so for whoever shows it."""
+        return sum(count_lines(self.yard, name, offset) for name, offset, _ in self._waiting())
+
+    def seconds_since(self) -> float:
+        """Return how long ago anybody's last ingest with something to do succeeded; 0 before the first."""
+        try:
+            return max(0.0, time.time() - (self.yard.store / "folded.json").stat().st_mtime)
+        except FileNotFoundError:
+            return 0.0
+
+    def _waiting(self) -> list[tuple[str, int, int]]:
         folded = Hint.read(self.yard).folded
-        return sum(max(0, size - folded.get(name, 0)) for name, size in self.journals.sizes().items())
+        sizes = self.journals.sizes().items()
+        return [(name, folded.get(name, 0), size) for name, size in sizes if size > folded.get(name, 0)]
 
     def run(
         self, *, verb: str = "ingest", wait_seconds: float = 0.0, snapshot: bool = False, replace_views: bool = False

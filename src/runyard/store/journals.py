@@ -90,6 +90,19 @@ def read_chunk(yard: Yard, journal: str, offset: int) -> Chunk | None:
     return Chunk(journal, offset, data[:end]) if end else None
 
 
+def count_lines(yard: Yard, journal: str, offset: int) -> int:
+    """Return the number of finished lines after an offset of an open journal."""
+    count = 0
+    try:
+        with (yard.home / journal).open("rb") as file:
+            file.seek(offset)
+            while data := file.read(READ_BYTES):
+                count += data.count(b"\n")
+    except FileNotFoundError:  # it has ended and was compressed, so it is in the tables
+        pass
+    return count
+
+
 def _refuse_cut(compressed: Path, bytes_read: int) -> None:
     """Raise ZstdError when a compressed journal ends before its own header says: a cut one reads without an error."""
     with compressed.open("rb") as file:

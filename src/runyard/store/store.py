@@ -26,6 +26,8 @@ class Backlog:
     """What is journalled but not in the tables yet, and why, if something is in the way."""
 
     waiting_bytes: int
+    events: int = 0
+    seconds: float = 0.0  # since the last ingest with something to do
     obstacle: str = ""
 
 
@@ -90,13 +92,15 @@ class Store:
     def backlog(self) -> Backlog:
         """Return what waits in the journals and who is in the way, if anybody is."""
         waiting = self._ingest.waiting_bytes()
-        if waiting:
-            try:
-                with self._lease.reading(patience_seconds=0.05):
-                    pass
-            except (Unavailable, NotFound) as error:
-                return Backlog(waiting, error.message)
-        return Backlog(waiting)
+        if not waiting:
+            return Backlog(0)
+        obstacle = ""
+        try:
+            with self._lease.reading(patience_seconds=0.05):
+                pass
+        except (Unavailable, NotFound) as error:
+            obstacle = error.message
+        return Backlog(waiting, self._ingest.waiting_events(), self._ingest.seconds_since(), obstacle)
 
     def publish(self) -> publish.Copy | None:
         """Ingest, snapshot and publish now; returns the newest published copy."""
