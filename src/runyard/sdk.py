@@ -60,6 +60,7 @@ class Run:
         self._step = 0
         self._shift: int | None = None
         self._closed = False
+        self._owner = os.getpid()
         self._warned: set[str] = set()
         self._epoch_started = time.monotonic()
         self._meter = usage.CpuMeter()
@@ -120,9 +121,9 @@ class Run:
             self._warn("log_epoch", error)
 
     def finish(self, status: Status = "completed", *, error: BaseException | None = None) -> None:
-        """End the run; a second call does nothing. Never raises."""
+        """End the run; does nothing the second time, nor in a forked child, whose parent goes on. Never raises."""
         global _current
-        if self._closed:
+        if self._closed or os.getpid() != self._owner:
             return
         self._closed = True
         atexit.unregister(self._at_exit)

@@ -133,6 +133,23 @@ def test_a_script_that_leaves_by_exit(home: Path, code: str, status: str) -> Non
     assert only("FROM runs", home)["status"] == status
 
 
+def test_a_forked_child_logs_but_does_not_end_the_run(home: Path) -> None:
+    code = """
+        import os, runyard
+        with runyard.init() as run:
+            child = os.fork()
+            if not child:
+                run.log({"child": 1.0})
+                raise ValueError("the child leaves the block")
+            os.waitpid(child, 0)
+            run.log({"parent": 1.0})
+        """
+    assert script(code, home).returncode == 0
+    assert only("FROM runs", home)["status"] == "completed"
+    names = runyard.query("SELECT name FROM metrics ORDER BY 1", home=home).fetchall()
+    assert names == [("child",), ("parent",)]
+
+
 def test_a_run_is_known_by_its_process_and_how_it_was_started(home: Path) -> None:
     code = "import psutil, runyard\nwith runyard.init():\n    print(psutil.Process().create_time())"
     printed = script(code, home).stdout
