@@ -99,6 +99,14 @@ def test_numbers_of_many_kinds_and_what_is_none(home: Path, capfd: pytest.Captur
     assert "'none'" in told
 
 
+def test_a_metric_of_epochs_alone_has_a_point_for_each(home: Path) -> None:
+    with runyard.init(home=home) as run:
+        for epoch, accuracy in enumerate((0.2, 0.9, 0.5), start=1):
+            run.log_epoch(epoch, val_loss=1.0, accuracy=accuracy)
+    sql = "SELECT epoch, value FROM metric_points WHERE name = 'accuracy' ORDER BY epoch"
+    assert runyard.query(sql, home=home).fetchall() == [(1.0, 0.2), (2.0, 0.9), (3.0, 0.5)]
+
+
 def test_steps_may_come_in_any_order(home: Path) -> None:
     with runyard.init(home=home) as run:
         for step in (5, 3, 9):
