@@ -1,4 +1,4 @@
--- Brings the sessions in the variable `touched` up to date with their curves: after fold_runs, and after new epochs.
+-- Brings the sessions in the variable `touched` up to date with their curves, after fold_runs.
 -- The flags come once the run has ended. Until then every column is the curve's alone, whatever was there before, so that
 -- the result does not depend on how often this was done; an ended run is folded whole, its last words go first.
 UPDATE training_sessions AS t

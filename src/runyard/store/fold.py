@@ -52,10 +52,12 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Itera
     events = rejected = 0
     while waiting:
         chunks: dict[str, Chunk] = {}
-        while waiting and sum(len(chunk.data) for chunk in chunks.values()) < _ROUND_BYTES:
+        room = _ROUND_BYTES
+        while waiting and room > 0:
             name = waiting.pop()
             if chunk := read_chunk(yard, name, reached[name]):
                 chunks[name] = chunk
+                room -= len(chunk.data)
         if not chunks:
             break
         parsed = parse(list(chunks.values()))
@@ -94,16 +96,21 @@ def insert(cursor: duckdb.DuckDBPyConnection, parsed: Parsed, offsets: Mapping[s
         _insert_rejected(cursor, parsed.rejected)
     with _registered(cursor, pa.table({"journal": list(offsets), "bytes": list(offsets.values())})):
         cursor.execute("INSERT OR REPLACE INTO journal_offsets SELECT journal, bytes FROM lines")
-    said, logged = parsed.runs_with_events(), parsed.runs_with_epochs()
+    _refresh(cursor, parsed.runs_with_events(), parsed.runs_with_epochs())
+
+
+def _refresh(cursor: duckdb.DuckDBPyConnection, said: set[UUID], logged: set[UUID]) -> None:
+    """Make the own rows of runs again: whole after an event of the run, their progress alone after epochs."""
     if logged - said:
         _touch(cursor, logged - said)
-        said |= {run for (run,) in cursor.execute(_ENDED).fetchall()}
+        said = said | {run for (run,) in cursor.execute(_ENDED).fetchall()}
     if said:
         _touch(cursor, said)
         cursor.execute(_sql("fold_runs"))
-    if said | logged:
-        _touch(cursor, said | logged)
         cursor.execute(_sql("fold_curves"))
+    if logged - said:
+        _touch(cursor, logged - said)
+        cursor.execute(_sql("fold_progress"))
 
 
 def _touch(cursor: duckdb.DuckDBPyConnection, runs: set[UUID]) -> None:

@@ -26,7 +26,7 @@ from runyard.store.migrate import applied, migrate
 from runyard.store.rebuild import drop_leftovers, rebuild
 
 TICK_SECONDS = 2.0
-MAX_TICK_SECONDS = 4.0
+MAX_TICK_SECONDS = 4.5
 CPU_SHARE = 0.01  # of one CPU, while nobody watches: a costly ingest comes less often
 WATCHED_TICK_SECONDS = 0.5
 WATCHED_FOR_SECONDS = 5.0
@@ -140,18 +140,20 @@ class Ingest:
     def _run_locked(self, lock: int, snapshot: bool, replace_views: bool, patience: float) -> Ingested:
         drop_leftovers(self.yard)
         open_journals = list(self.journals.sizes())
+        before = Hint.read(self.yard)
         folded = self._fold(open_journals, replace_views, patience) if self.yard.store_db.exists() else None
         is_new = folded is None
         if folded is None:
             folded = rebuild(self.yard, self.lease)
-        copy, copy_seconds = None, Hint.read(self.yard).copy_seconds
+        copy, copy_seconds = None, before.copy_seconds
         if is_new or (snapshot and publish.is_stale(self.yard)) or publish.is_due(self.yard, copy_seconds):
             copy, seconds = publish.take_snapshot(self.yard, self.lease, lock)
             # Of the last copies together: a disk that is busy once is no larger store.
             copy_seconds = (2 * copy_seconds + seconds) / 3 if copy_seconds else seconds
         reached = {name: folded.reached[name] for name in open_journals if name in folded.reached}
-        for name in open_journals:
-            if name in reached and compress_ended(self.yard, name, reached[name]):
+        for name, end in list(reached.items()):
+            # Whoever wrote since the last time is alive; the others are asked.
+            if before.folded.get(name, end) == end and compress_ended(self.yard, name, end):
                 del reached[name]
         Hint(reached, copy_seconds).write(self.yard)
         return Ingested(folded.events, folded.rejected, copy.number if copy else None)
