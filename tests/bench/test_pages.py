@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -73,8 +72,8 @@ def test_memory_of_the_server(large: Yard, board: Any, chromium: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"from runyard.ui.server import serve; serve({str(large.home)!r}, port={port})"
-    server = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "RUNYARD_HOME": str(large.home)})
+    command = [sys.executable, "-m", "runyard.cli", "--yard", str(large.home), "serve", "--port", str(port)]
+    server = subprocess.Popen(command)
     try:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -41,7 +41,10 @@ def test_live_charts_change_by_data_alone() -> None:
 
     shown = with_rows(option, rows)
 
-    assert shown["dataset"]["source"] is rows
+    assert shown["dataset"] == {
+        "dimensions": ["epoch", "train_loss", "val_loss", "best"],
+        "source": ((1, 2.0, 2.1, None), (2, 1.0, 1.2, 1.2)),
+    }
     assert "dataset" not in option
     styles = {line["name"]: line["lineStyle"]["type"] for line in shown["series"] if line["type"] == "line"}
     assert styles["training"] != styles["validation"]

@@ -47,8 +47,11 @@ def live_line(column: str, *, y_name: str, colour: int, dark: bool) -> Spec:
 
 
 def with_rows(option: Spec, frame: pl.DataFrame) -> Spec:
-    """Return the option with the rows to draw."""
-    return {**option, "dataset": {"source": frame}}
+    """Return the option with the rows to draw.
+
+    A tuple, not a frame: Streamlit's look at a frame imports pandas, and there are 1,500 rows at most.
+    """
+    return {**option, "dataset": {"dimensions": frame.columns, "source": tuple(frame.rows())}}
 
 
 def _frame(*, y_name: str, log: bool) -> Spec:

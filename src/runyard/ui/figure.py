@@ -18,7 +18,10 @@ def show_chart(spec: Spec, data: Mapping[str, pl.DataFrame], *, key: str, alt: s
 
 
 def as_arrow(table: pl.DataFrame) -> pa.Table:
-    """Return a table as Streamlit sends it: a Polars frame would go through pandas first, at three times the cost."""
+    """Return a table as Streamlit sends it: a Polars frame would go through pandas first, at three times the cost.
+
+    Show it with `lazy=False`: the look whether a table should be sent in parts imports pandas, which is 50 MB.
+    """
     return table.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
@@ -30,7 +33,8 @@ def show_behind(table: pl.DataFrame, query: Query, *, key: str, note: str = "", 
     if behind.open:
         with behind:
             st.dataframe(
-                table,
+                as_arrow(table),
+                lazy=False,
                 key=f"{key}-table",
                 hide_index=True,
                 placeholder="",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
@@ -20,6 +21,11 @@ from runyard.ui.text import dollars, duration, escape, number, share, utc
 from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
+_FACT = (
+    '<tr style="border-bottom:1px solid rgba(128,128,128,.25)">'
+    '<th scope="row" style="text-align:left;font-weight:400;opacity:.7;padding:.3rem .5rem;width:42%">{}</th>'
+    '<td style="padding:.3rem .5rem;overflow-wrap:anywhere">{}</td></tr>'
+)
 
 
 def show_summary(run: Row) -> None:
@@ -132,6 +138,7 @@ def show_events(rt: Runtime, run: Row) -> None:
     table = frame(rt, query)
     st.dataframe(
         as_arrow(table),
+        lazy=False,
         key="run-events",
         hide_index=True,
         placeholder="",
@@ -149,11 +156,15 @@ def show_events(rt: Runtime, run: Row) -> None:
 
 
 def show_facts(title: str, facts: dict[str, Any]) -> None:
-    """Show a small table of names and values; a user's strings are shown, not read."""
+    """Show a small table of names and values; a user's strings are shown, not read.
+
+    HTML of our own, since `st.table` imports pandas, which is 50 MB.
+    """
+    shown = ((name, "–" if value in (None, "") else value) for name, value in facts.items())
+    rows = "".join(_FACT.format(html.escape(str(name)), html.escape(str(value))) for name, value in shown)
     with st.container(border=True, height="stretch"):
         st.markdown(f"**{escape(title)}**")
-        shown = {escape(name): escape("–" if value in (None, "") else value) for name, value in facts.items()}
-        st.table(shown, border="horizontal", alt=title)
+        st.html(f'<table aria-label="{html.escape(title)}" style="width:100%;border-collapse:collapse">{rows}</table>')
 
 
 def words(category: str | None) -> str:

@@ -53,6 +53,7 @@ def show_runs(rt: Runtime, *, limit: int = 200) -> str | None:
     clicked = st.session_state.get("overview-open")
     st.dataframe(
         as_arrow(table),
+        lazy=False,
         key="overview-runs",
         hide_index=True,
         column_config=_COLUMNS,
