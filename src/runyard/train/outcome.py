@@ -36,11 +36,15 @@ class Failure:
     details: str = field(default="", repr=False)
 
 
+# The last one is a library that could not be loaded under the run's memory limit.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "failed to map segment")
+
+
 def failure_of(error: BaseException) -> Failure:
     """Say what happened, how to mend it, and keep the traceback."""
     details = "".join(traceback.format_exception(error))
     text = str(error)
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if isinstance(error, MemoryError) or any(sign in text for sign in _NO_MEMORY):
         hint = (
             "Halve hyperparameters.batch_size and double gradient_accumulation, shorten max_length, "
             "train with LoRA, or raise resources.memory_limit_gb; then resume the run."
@@ -52,7 +56,7 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, RunyardError):
         problems = "".join(f"\n{problem}" for problem in getattr(error, "problems", ()))
         kinds = {Diverged: "diverged", NotFound: "not_found", Invalid: "invalid", Corrupt: "corrupt"}
-        kind = next((word for leaf, word in kinds.items() if isinstance(error, leaf)), "error")
+        kind = next((word for leaf, word in kinds.items() if isinstance(error, leaf)), "exception")
         return Failure(kind, error.message + problems, error.hint, details)
     hint = "The traceback is in the log of the run."
-    return Failure("error", f"{type(error).__name__}: {text}" if text else type(error).__name__, hint, details)
+    return Failure("exception", f"{type(error).__name__}: {text}" if text else type(error).__name__, hint, details)
