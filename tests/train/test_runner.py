@@ -208,7 +208,7 @@ def test_encoder_baseline(bench: Any, reviews: dict[str, Any], encoder: Path) ->
         (MemoryError(), "out_of_memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out_of_memory"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
-        (KeyError("x"), "error"),
+        (KeyError("x"), "exception"),
     ],
 )
 def test_what_an_exception_means(error: Exception, kind: str) -> None:
