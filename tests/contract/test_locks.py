@@ -448,3 +448,21 @@ def test_whoever_opens_a_yard_twice_in_one_process_shares_the_lease(yard: Yard, 
     lease.close()
     second.close()
     assert store.live("FROM runs").height == store.read("FROM runs").height == 1, "the first goes on"
+
+
+def test_a_copy_that_fails_is_said_and_not_taken_for_somebody_elses(yard: Yard, store: Store) -> None:
+    store.ingest(snapshot=True)
+    (yard.store / "snapshot-99.duckdb").mkdir()
+    with flock(yard.store / "publish.lock", verb="publish"):
+        assert publish.publish(yard) is None, "somebody else is publishing"
+    with pytest.raises(Unavailable, match="snapshot-99"):
+        publish.publish(yard)
+
+
+def test_locks_that_cannot_be_asked_for_are_said(yard: Yard, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = yard.home / "broken.py"
+    broken.write_text("raise SystemExit('no such call')")
+    monkeypatch.setattr(publish.locked_files, "__file__", str(broken))
+    with pytest.raises(Unavailable, match="no such call"):
+        publish.locks([yard.store_db])
+    publish.keep_house(yard, every_seconds=0)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,24 +105,23 @@ def publish(yard: Yard, *, anew: bool = False) -> Copy | None:
         anew: publish the same snapshot under a new number, because the published one is held read-write.
 
     Raises:
-        Unavailable: the disk is full.
+        Unavailable: the disk is full, or the copy could not be made.
     """
-    try:
-        with flock(yard.store / "publish.lock", verb="publish") as lock:
-            snapshot, published = newest(yard.store), newest(yard.published)
-            if snapshot is None or (published and published.number >= snapshot.number and not anew):
-                if published and not _is_linked(yard, published):  # killed between the copy and the link
-                    _link(yard, published)
-                return None
-            number = snapshot.number if not published else max(snapshot.number, published.number + 1)
-            target = yard.published / f"runyard-{number}.duckdb"
-            _copy(snapshot.path, target, lock)
-            _link(yard, Copy(number, target))
-            return Copy(number, target)
-    except Unavailable as error:
-        if "disk" in error.message:
-            raise
-        return None  # somebody else is publishing
+    with ExitStack() as held:
+        try:
+            lock = held.enter_context(flock(yard.store / "publish.lock", verb="publish"))
+        except Unavailable:
+            return None  # somebody else is publishing, or the yard is read-only
+        snapshot, published = newest(yard.store), newest(yard.published)
+        if snapshot is None or (published and published.number >= snapshot.number and not anew):
+            if published and not _is_linked(yard, published):  # killed between the copy and the link
+                _link(yard, published)
+            return None
+        number = snapshot.number if not published else max(snapshot.number, published.number + 1)
+        target = yard.published / f"runyard-{number}.duckdb"
+        _copy(snapshot.path, target, lock)
+        _link(yard, Copy(number, target))
+        return Copy(number, target)
 
 
 def _is_linked(yard: Yard, copy: Copy) -> bool:
@@ -180,11 +180,21 @@ def prune(yard: Yard) -> int:
 
 
 def locks(paths: list[Path]) -> list[str]:
-    """Return `free`, `read` or `write` for each database file, asked in a child process."""
+    """Return `free`, `read` or `write` for each database file, asked in a child process.
+
+    Raises:
+        Unavailable: the child failed.
+    """
     if not paths:
         return []
     command = [sys.executable, "-I", "-S", locked_files.__file__, *map(str, paths)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    except subprocess.CalledProcessError as error:
+        raise Unavailable(
+            f"Who has the copies open could not be asked: {error.stderr.strip() or error}.",
+            hint="Old copies stay until it can be.",
+        ) from error
 
 
 def _copy(source: Path, target: Path, lock: int) -> None:
