@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from runyard.core import usage
@@ -24,6 +24,9 @@ from runyard.core.ids import new_id
 from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import Yard
 from runyard.core.settings import Settings
+
+if TYPE_CHECKING:
+    from runyard.store.ingest import Ticker
 
 Status = Literal["completed", "failed", "cancelled"]
 
@@ -197,17 +200,24 @@ class Run:
             except (OSError, ValueError) as error:
                 self._warn("background", error)
             ticks += 1
-            if ticker is None and ticks >= _TICKS_BEFORE_DUCKDB:
-                from runyard.store.ingest import Ticker
+            if ticks == _TICKS_BEFORE_DUCKDB:
+                ticker = self._start_ticker()
+        if ticks < _TICKS_BEFORE_DUCKDB:
+            ticker = self._start_ticker()
+        if ticker is not None:
+            ticker.stop(wait_seconds=25.0)
 
-                ticker = Ticker(self.yard)
-                ticker.start()
-        if ticker is None:
+    def _start_ticker(self) -> Ticker | None:
+        """Start ingesting; where DuckDB cannot be loaded the journal is kept, and whoever looks next ingests it."""
+        try:
             from runyard.store.ingest import Ticker
 
             ticker = Ticker(self.yard)
             ticker.start()
-        ticker.stop(wait_seconds=25.0)
+            return ticker
+        except Exception as error:  # noqa: BLE001 - as above
+            self._warn("ingest", error)
+            return None
 
 
 def init(
@@ -223,6 +233,9 @@ def init(
     home: str | Path | None = None,
 ) -> Run:
     """Start a run in the yard (`home`, `RUNYARD_HOME` or ./yard) and make it the current one; no server is needed.
+
+    Use it in a `with`: a script that leaves by `sys.exit(1)` fails its run there. Outside one only an exception is
+    seen at the end of the process, never its exit code: the run counts as completed unless `finish("failed")` is said.
 
     Args:
         agent: what is trained; runs of one agent are its history.

@@ -185,6 +185,34 @@ def test_a_script_without_finish_is_closed_at_exit(home: Path, ending: str, stat
     assert row["completed_epochs"] == 1
 
 
+def test_outside_a_block_an_exit_code_is_not_seen_but_finish_may_say_it(home: Path) -> None:
+    assert script("import runyard, sys\nrunyard.init(name='silent')\nsys.exit(2)", home).returncode == 2
+    code = "import runyard\nrunyard.init(name='said')\nrunyard.finish('failed')\nraise SystemExit(2)"
+    assert script(code, home).returncode == 2
+    found = runyard.query("SELECT name, status FROM runs ORDER BY name", home=home).fetchall()
+    assert found == [("said", "failed"), ("silent", "completed")]
+
+
+def test_where_the_store_cannot_be_loaded_the_script_goes_on_and_the_journal_is_kept(home: Path) -> None:
+    done = script(
+        """
+        import sys, time
+        sys.modules["runyard.store.ingest"] = None  # as a broken DuckDB: importing it raises
+        import runyard
+        with runyard.init() as run:
+            for step in range(25):
+                run.log({"x": step})
+                time.sleep(0.1)
+        print("done")
+        """,
+        home,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert done.stderr.count("runyard: ") == 1
+    assert "Traceback" not in done.stderr
+    assert only("SELECT count(*) AS n FROM metrics WHERE name = 'x'", home) == {"n": 25}
+
+
 def test_a_killed_script_loses_nothing_it_logged(home: Path) -> None:
     script(
         """
