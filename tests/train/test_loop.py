@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from runyard.train.callbacks import Action, Quiet
 from runyard.train.outcome import Diverged
 
 
@@ -119,6 +120,25 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_is_told(bench: Any, waves: d
     assert "learning rate 10" in caught.value.message
     for advice in ("about 1", "warm-up", "clipping at 1.0"):
         assert advice in caught.value.hint
+
+
+def test_a_validation_loss_that_is_not_finite_is_no_early_stop(bench: Any, waves: dict[str, Any]) -> None:
+    class Spoiler(Quiet):
+        """Spoil the weights before the second validation, at which patience ends."""
+
+        def after_step(self, progress: Any) -> Action:
+            if progress.step == 2 * network.loop.steps_per_epoch:
+                with torch.no_grad():
+                    network.built.model.head.weight.fill_(math.nan)
+            return Action.NOTHING
+
+    optimization = {"early_stopping": {"patience": 1, "threshold": 99}}
+    folder = bench.prepare(**waves, epochs=9, optimization=optimization)
+    network = bench.loop(folder, extra=[Spoiler()])
+    with pytest.raises(Diverged, match=r"The validation loss is not finite at step .* of epoch 2 "):
+        network.loop.run()
+    assert not network.loop.progress.stopped
+    assert bench.story(folder).of("early_stop") == []
 
 
 def test_validation_and_checkpoints_inside_an_epoch(bench: Any, waves: dict[str, Any]) -> None:

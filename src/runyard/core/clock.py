@@ -18,11 +18,6 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def from_us(microseconds: int) -> datetime:
-    """Return the naive UTC datetime of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
 def to_us(moment: datetime) -> int:
     """Return a naive UTC datetime in microseconds since 1970."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -193,6 +193,8 @@ class Loop:
             metrics={name: value for name, value in scores.items() if name != "val_loss"},
         )
         progress.sums = EpochSums()
+        if not math.isfinite(scores["val_loss"]):
+            raise self._diverged("validation loss", scores["val_loss"], math.nan)
         due = Action.NOTHING
         for callback in self._callbacks:
             due |= callback.after_epoch(progress, scores[monitor])
@@ -200,8 +202,6 @@ class Loop:
             progress.best_epoch = progress.epoch
             progress.best_checkpoint = checkpoint.checkpoint_name(progress.step)
         progress.stopped = Action.STOP in due and progress.epoch < self.config.hyperparameters.epochs
-        if not math.isfinite(scores["val_loss"]):
-            raise self._diverged("validation loss", scores["val_loss"], math.nan)
         self._save()
 
     def _save(self) -> None:

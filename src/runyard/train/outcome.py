@@ -21,7 +21,6 @@ class Outcome:
 
     steps: int = 0
     tokens: int = 0
-    early_stopped: bool = False
     model_path: str | None = None
     model_sha256: str | None = None
 
