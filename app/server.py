@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from runyard.core.errors import RunyardError
 from runyard.ui.errors import show_error
 from runyard.ui.security import Guard
-from runyard.ui.server import lifespan
+from runyard.ui.server import hosts, lifespan
 
 _LOG = logging.getLogger("runyard.page")
 
@@ -27,6 +27,6 @@ def say(error: Exception) -> bool:
 app = st.App(
     Path(__file__).with_name("main.py"),
     lifespan=lifespan,
-    middleware=[Middleware(Guard)],
+    middleware=[Middleware(Guard, hosts=hosts)],
     on_script_error=say,
 )

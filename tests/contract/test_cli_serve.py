@@ -31,22 +31,22 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def serving(home: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def serving(home: Path, *arguments: str, host: str = "127.0.0.1") -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = free_port()
     server = start(home, *arguments, "--port", str(port))
     try:
-        wait_until_healthy(server, port)
+        wait_until_healthy(server, port, host)
         yield server, port
     finally:
         server.kill()
         server.wait()
 
 
-def wait_until_healthy(server: subprocess.Popen[str], port: int) -> None:
+def wait_until_healthy(server: subprocess.Popen[str], port: int, host: str) -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{host}:{port}/_stcore/health", timeout=5) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
@@ -91,6 +91,16 @@ def test_an_address_of_another_machine_cannot_be_listened_on(tmp_path: Path) -> 
     assert server.returncode == 1
     assert "192.0.2.1" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8 as loopback")
+def test_a_server_on_another_address_answers_there(tmp_path: Path) -> None:
+    with serving(tmp_path / "yard", "serve", "--host", "127.0.0.7", host="127.0.0.7") as (_, port):
+        with urllib.request.urlopen(f"http://127.0.0.7:{port}/", timeout=30) as answer:
+            assert answer.status == 200
+        foreign = urllib.request.Request(f"http://127.0.0.7:{port}/", headers={"Host": "evil.example"})
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(foreign, timeout=30)
 
 
 def test_demo_serves_and_launches_its_runs_in_an_empty_yard_only(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from runyard.ui.security import Guard
+from runyard.ui.security import Guard, hosts_of
 
 
 async def hello(request: Request) -> PlainTextResponse:
@@ -24,9 +26,13 @@ async def echo(socket: WebSocket) -> None:
 
 
 @pytest.fixture
-def client() -> TestClient:
-    routes = [Route("/", hello, methods=["GET", "POST"]), WebSocketRoute("/socket", echo)]
-    return TestClient(Guard(Starlette(routes=routes)), base_url="http://127.0.0.1:8501")
+def app() -> Starlette:
+    return Starlette(routes=[Route("/", hello, methods=["GET", "POST"]), WebSocketRoute("/socket", echo)])
+
+
+@pytest.fixture
+def client(app: Starlette) -> TestClient:
+    return TestClient(Guard(app), base_url="http://127.0.0.1:8501")
 
 
 def test_pages_may_load_nothing_from_elsewhere(client: TestClient) -> None:
@@ -57,3 +63,19 @@ def test_websockets_come_from_here(client: TestClient) -> None:
         client.websocket_connect("ws://127.0.0.1:8501/socket", headers={"origin": "http://evil"}),
     ):
         pass
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.7", "Trainer.example"])
+@pytest.mark.parametrize("name", ["the address", "this machine", "127.0.0.1"])
+def test_a_server_on_another_address_answers_to_it_and_to_its_machine(app: Starlette, address: str, name: str) -> None:
+    known = {"the address": address, "this machine": socket.gethostname()}.get(name, name)
+    client = TestClient(Guard(app, hosts_of(address)), base_url=f"http://{known}:8501")
+    assert client.get("/").status_code == 200
+    assert client.post("/", headers={"origin": f"http://{known.lower()}:8501"}).status_code == 200
+    assert client.post("/", headers={"origin": "http://evil"}).status_code == 403
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 403
+
+
+def test_a_server_on_loopback_answers_to_nothing_else(app: Starlette) -> None:
+    client = TestClient(Guard(app, hosts_of("127.0.0.1")), base_url=f"http://{socket.gethostname()}:8501")
+    assert client.get("/").status_code == 403

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+import psutil
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,6 +38,18 @@ HEADERS = {
 }
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _READING = {"GET", "HEAD", "OPTIONS"}
+
+
+def hosts_of(address: str) -> set[str]:
+    """Return the names a server answers to that listens on an address: none beyond loopback's when it is loopback.
+
+    Otherwise the address itself, and this machine's name and addresses: no page of somebody else's goes by them.
+    """
+    if address in _LOOPBACK:
+        return set()
+    families = (socket.AF_INET, socket.AF_INET6)
+    here = {card.address for cards in psutil.net_if_addrs().values() for card in cards if card.family in families}
+    return {address.lower(), socket.gethostname().lower(), *here}
 
 
 class Guard:

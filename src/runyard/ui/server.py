@@ -21,9 +21,11 @@ from runyard.core.paths import Yard, resource
 from runyard.core.settings import Settings
 from runyard.service.demo import launch_demo_if_empty
 from runyard.service.launch import pump
+from runyard.ui.security import hosts_of
 from runyard.ui.yard import yard
 
 HOST = "127.0.0.1"
+hosts: set[str] = set()  # what the guard lets in beside loopback; the app is loaded after `serve` has filled it
 _LOG = logging.getLogger("runyard.server")
 
 
@@ -63,6 +65,7 @@ def serve(home: str | Path | None = None, *, host: str = HOST, port: int = 8501,
         ensure_free(port, host)
         if demo:
             launch_demo_if_empty(rt)
+        hosts.update(hosts_of(host))
         app: Any = runpy.run_path(str(resource("app") / "server.py"))["app"]
         app.run(config=options(port, host))
 
