@@ -22,7 +22,7 @@ from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
 _FACT = (
-    '<tr style="border-bottom:1px solid rgba(128,128,128,.25)">'
+    '<tr style="font-size:.875rem;border-bottom:1px solid rgba(128,128,128,.25)">'
     '<th scope="row" style="text-align:left;font-weight:400;opacity:.7;padding:.3rem .5rem;width:42%">{}</th>'
     '<td style="padding:.3rem .5rem;overflow-wrap:anywhere">{}</td></tr>'
 )
@@ -46,7 +46,8 @@ def show_summary(run: Row) -> None:
     left, right = st.columns(2)
     with left:
         show_facts("Training", {
-            "Model": run["base_model"], "Training type": run["training_type"], "Data set": run["dataset_id"],
+            "Model": run["base_model"] or _model_type(run), "Training type": run["training_type"],
+            "Data set": run["dataset_id"],
             "Examples": number(run["dataset_size"]), "Parameters": number(run["parameters"]),
             "of them trained": number(run["trainable_parameters"]), "Monitor": run["monitor_metric"],
             "Epochs": f"{run['completed_epochs'] or 0} of {run['total_epochs'] or '?'}",
@@ -165,6 +166,12 @@ def show_facts(title: str, facts: dict[str, Any]) -> None:
     with st.container(border=True, height="stretch"):
         st.markdown(f"**{escape(title)}**")
         st.html(f'<table aria-label="{html.escape(title)}" style="width:100%;border-collapse:collapse">{rows}</table>')
+
+
+def _model_type(run: Row) -> str | None:
+    """Return the kind of a model that has no base model, such as a CNN; None in a run of somebody's own script."""
+    model = json.loads(run["config"] or "{}").get("model")
+    return model.get("model_type") if isinstance(model, dict) else None
 
 
 def words(category: str | None) -> str:

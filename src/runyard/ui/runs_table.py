@@ -20,26 +20,25 @@ STATUSES = ("running", "queued", "completed", "failed", "cancelled")
 MOST_ROWS = 15
 _SIGNS = {"running": "▶", "queued": "◷", "completed": "✓", "failed": "✕", "cancelled": "⊘"}
 _COLOURS = (LIGHT.lines[0], "#6B7680", "#1B8A5A", "#C0392B", "#B8660B")
+# Up to the start they fill a window of 1360 pixels, which leaves 900 for the table; no label is cut off.
 _COLUMNS: dict[str, Any] = {
     "status": st.column_config.MultiselectColumn(
-        "Status", options=[f"{_SIGNS[word]} {word}" for word in STATUSES], color=list(_COLOURS), width=112
+        "Status", options=[f"{_SIGNS[word]} {word}" for word in STATUSES], color=list(_COLOURS), width=106
     ),
-    "name": st.column_config.TextColumn("Run", width=150),
-    "details": st.column_config.ButtonColumn("Details", key="overview-open", type="tertiary", width=72),
-    "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=110),
-    "epochs": st.column_config.TextColumn("Epochs", help="Finished / planned", alignment="right", width=72),
-    "val_losses": st.column_config.LineChartColumn("Validation loss", help="Over the epochs", width=120),
-    "best": st.column_config.NumberColumn("Best loss", format="%.4g", help="Smallest validation loss", width=80),
+    "name": st.column_config.TextColumn("Run", width=144),
+    "details": st.column_config.ButtonColumn("Details", key="overview-open", type="tertiary", width=70),
+    "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=86),
+    "epochs": st.column_config.TextColumn("Epochs", help="Finished / planned", alignment="right", width=66),
+    "val_losses": st.column_config.LineChartColumn("Loss", help="Validation loss over the epochs", width=70),
+    "best": st.column_config.NumberColumn("Best", format="%.4g", help="Smallest validation loss", width=64),
     "wasted": st.column_config.NumberColumn(
-        "Wasted", format="%d %%", help="Share of the compute hours after the best epoch", width=70
+        "Wasted", format="%d %%", help="Share of the compute hours after the best epoch", width=66
     ),
-    "minutes": st.column_config.NumberColumn(
-        "Time (min)", format="%.1f", help="From start to end, or to now", width=82
-    ),
-    "cost_usd": st.column_config.NumberColumn("Cost (USD)", format="%.4f", width=86),
+    "minutes": st.column_config.NumberColumn("Minutes", format="%.1f", help="From start to end, or to now", width=64),
+    "cost_usd": st.column_config.NumberColumn("USD", format="%.4f", help="Cost of the compute hours", width=66),
+    "started_at": st.column_config.DatetimeColumn("Start (UTC)", format="MM-DD HH:mm", width=97),
     "agent_id": st.column_config.TextColumn("Agent"),
     "model": st.column_config.TextColumn("Model"),
-    "started_at": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
 }
 
 
@@ -79,9 +78,9 @@ def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> p
         (100 * pl.col("wasted_compute_hours") / pl.col("compute_hours")).round().alias("wasted"),
         ((ended - pl.col("started_at")).dt.total_milliseconds() / 60_000).alias("minutes"),
         pl.col("cost_usd").cast(pl.Float64),
+        "started_at",
         "agent_id",
         pl.coalesce("base_model", pl.lit("")).alias("model"),
-        "started_at",
     )
 
 
