@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runyard.sdk import Run, finish, init, log, log_epoch
+from runyard.logged_run import Run
+from runyard.sdk import finish, init, log, log_epoch
 
 if TYPE_CHECKING:
     from pathlib import Path
