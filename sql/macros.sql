@@ -25,3 +25,46 @@ CREATE OR REPLACE MACRO waste_label(n_evals, last_is_finite, best_epoch, total_e
     WHEN is_more(gl_pct, 5) OR (best_loss = 0 AND last_loss > 0) THEN 'overtraining'
     ELSE 'plateau'
   END;
+
+-- Oriented so that positive is better; a benchmark without a direction is higher-is-better.
+CREATE OR REPLACE MACRO gain(new_score, old_score, higher_is_better) AS
+  CASE WHEN coalesce(higher_is_better, true) THEN new_score - old_score ELSE old_score - new_score END;
+CREATE OR REPLACE MACRO hours_between(from_time, to_time) AS epoch_us(to_time - from_time) / 3.6e9;
+
+CREATE OR REPLACE MACRO improvement_label(score, previous, improvement, pct) AS
+  CASE
+    WHEN score IS NULL THEN 'no_benchmark'
+    WHEN previous IS NULL THEN 'baseline'
+    WHEN previous = 0 THEN
+      CASE
+        WHEN is_more(improvement, 0) THEN 'significant_improvement'
+        WHEN is_less(improvement, 0) THEN 'degradation'
+        ELSE 'no_change'
+      END
+    WHEN is_more(pct, 10) THEN 'significant_improvement'
+    WHEN is_more(pct, 5) THEN 'moderate_improvement'
+    WHEN is_more(pct, 0) THEN 'slight_improvement'
+    WHEN is_less(pct, 0) THEN 'degradation'
+    ELSE 'no_change'
+  END;
+
+CREATE OR REPLACE MACRO transfer_label(accuracy_gain, time_reduction_pct) AS
+  CASE
+    WHEN accuracy_gain IS NULL THEN 'insufficient_data'
+    WHEN is_more(accuracy_gain, 0.1) AND is_more(time_reduction_pct, 50) THEN 'highly_effective'
+    WHEN is_more(accuracy_gain, 0.05) AND is_more(time_reduction_pct, 30) THEN 'effective'
+    WHEN is_more(accuracy_gain, 0) THEN 'moderately_effective'
+    ELSE 'ineffective'
+  END;
+
+CREATE OR REPLACE MACRO version_label(parent_version, accuracy_delta, reliability_delta) AS
+  CASE
+    WHEN parent_version IS NULL THEN 'initial_version'
+    WHEN accuracy_delta IS NULL THEN 'insufficient_data'
+    WHEN is_less(accuracy_delta, 0) THEN 'regression'
+    WHEN is_more(accuracy_delta, 0) AND is_less(coalesce(reliability_delta, 0), 0) THEN 'mixed_results'
+    WHEN is_more(accuracy_delta, 0.05) THEN 'major_improvement'
+    WHEN is_more(accuracy_delta, 0) OR is_more(coalesce(reliability_delta, 0), 0) THEN 'improvement'
+    WHEN is_less(coalesce(reliability_delta, 0), 0) THEN 'regression'
+    ELSE 'no_change'
+  END;
