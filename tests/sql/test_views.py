@@ -93,6 +93,8 @@ def world(tables: Any) -> Any:
             for place, kind in enumerate(kinds)
         ]  # fmt: skip
     tables.clear()
+    for table, rows in judgement(dice, number).items():
+        tables.insert(table, rows)
     for table, rows in {
         "runs": runs,
         "training_sessions": sessions,
@@ -103,6 +105,58 @@ def world(tables: Any) -> Any:
     }.items():
         tables.insert(table, rows)
     return tables
+
+
+def judgement(dice: random.Random, number: Any) -> dict[str, list[dict[str, Any]]]:
+    """Two hundred rows of each table that judges trainings: unknown names, versions and times, and extreme numbers."""
+
+    def moment() -> datetime | None:
+        return dice.choice([None, *(START + timedelta(hours=dice.randint(0, 200)) for _ in range(4))])
+
+    def one_of(*values: Any) -> Any:
+        return dice.choice([None, *values])
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for index in range(1, 201):
+        agent, version = f"a{index % 5}", one_of(*(str(UUID(int=dice.randint(1, 60))) for _ in range(4)))
+        own = str(UUID(int=index))
+        rows = {
+            "model_versions": {
+                "id": own, "agent_id": agent, "version": one_of("1", "2", "3"), "parent_version": one_of("1", "2"),
+                "created_at": moment(),
+            },
+            "benchmark_executions": {
+                "id": own, "agent_id": agent, "model_version_id": version, "benchmark_name": one_of("default", "b", "c"),
+                "higher_is_better": one_of(True, False), "accuracy_score": number(), "speed_score": number(),
+                "efficiency_score": number(), "created_at": moment(),
+            },
+            "agent_executions": {
+                "execution_id": own, "model_version_id": version, "user_id": one_of("u", "v"), "agent_id": agent,
+                "status": one_of("queued", "running", "cancelled", "success", "failed", "error", "timeout"),
+            },
+            "transfer_learning_sessions": {
+                "id": own, "target_agent_id": agent, "source_agent_id": "a9", "training_time_hours": number(),
+                "training_cost_usd": one_of(0.0, 2.5), "started_at": moment(), "completed_at": moment(),
+                "status": one_of("completed", "completed", "failed", "running"),
+            },
+            "task_scores": {
+                "agent_id": agent, "update_index": index // 50, "task": f"t{index // 5 % 10}",
+                "task_index": index // 5 % 10 + 1, "score": number(), "higher_is_better": one_of(True, False),
+                "scored_at": moment(),
+            },
+            "feedback_events": {
+                "id": own, "agent_id": agent, "model_version_id": version, "item_id": one_of("i", "k"),
+                "is_positive": one_of(True, False), "was_correct_before": one_of(True, False),
+                "was_correct_after": one_of(True, False), "created_at": moment(),
+            },
+            "learning_updates": {
+                "id": own, "agent_id": agent, "status": one_of("success", "failed", "rolled_back"),
+                "started_at": moment(), "completed_at": moment(), "examples": one_of(0, 10),
+            },
+        }  # fmt: skip
+        for table, row in rows.items():
+            found.setdefault(table, []).append(row)
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
