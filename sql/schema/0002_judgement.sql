@@ -24,7 +24,7 @@ COMMENT ON COLUMN benchmark_executions.efficiency_score IS 'Examples per CPU sec
 
 CREATE TABLE model_versions (
   id UUID NOT NULL,
-  agent_id VARCHAR,
+  agent_id VARCHAR NOT NULL DEFAULT 'default',
   version VARCHAR,
   parent_version VARCHAR,
   run_id UUID,

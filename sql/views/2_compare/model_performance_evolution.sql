@@ -1,7 +1,7 @@
 -- One row is a completed training session and one benchmark: how it scored after the training, against the score before.
 -- grain: session_id, benchmark_name
 -- A benchmark belongs to the last session of its agent (and of its version, when that is known) that was completed at
--- most 24 hours before it.
+-- most 24 hours before it. agent_id stands in every join and window, so that a filter on it reaches the scans.
 WITH trained AS (
   SELECT
     s.agent_id,
@@ -39,6 +39,7 @@ belonging AS (
 ),
 scored AS (
   SELECT
+    agent_id,
     session_id,
     benchmark_name,
     bool_and(higher_is_better) AS higher_is_better,
@@ -46,7 +47,7 @@ scored AS (
     finite_or_null(avg(accuracy_score)) AS post_training_accuracy,
     finite_or_null(avg(speed_score)) AS post_training_speed
   FROM belonging
-  GROUP BY session_id, benchmark_name
+  GROUP BY agent_id, session_id, benchmark_name
 ),
 compared AS (
   SELECT
@@ -59,7 +60,7 @@ compared AS (
     last_value(s.post_training_accuracy IGNORE NULLS) OVER before_it AS prev_accuracy,
     last_value(s.post_training_speed IGNORE NULLS) OVER before_it AS prev_speed
   FROM trained AS t
-  LEFT JOIN scored AS s ON s.session_id = t.session_id
+  LEFT JOIN scored AS s ON s.agent_id = t.agent_id AND s.session_id = t.session_id
   WINDOW before_it AS (
     PARTITION BY t.agent_id, s.benchmark_name
     ORDER BY t.training_date, t.session_id
