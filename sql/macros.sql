@@ -16,6 +16,8 @@ CREATE OR REPLACE MACRO is_overfitting(gl_pct, last_train_loss, best_train_loss)
 CREATE OR REPLACE MACRO is_converged(earlier_best, best) AS
   round(earlier_best - best, 9) <= round(0.01 * abs(best), 9);
 
+CREATE OR REPLACE MACRO patience_of(hyperparameters) AS
+  greatest(1, coalesce(TRY_CAST(hyperparameters ->> 'early_stopping_patience' AS INTEGER), 10));
 CREATE OR REPLACE MACRO waste_label(n_evals, last_is_finite, best_epoch, total_epochs, gl_pct, best_loss, last_loss) AS
   CASE
     WHEN n_evals = 0 THEN 'no_validation'
