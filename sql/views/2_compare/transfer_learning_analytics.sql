@@ -7,7 +7,7 @@ WITH transfers AS (
     *,
     finite_or_null(training_time_hours) AS hours,
     CAST(training_cost_usd AS DOUBLE) AS cost_usd,
-    status = 'completed' AND completed_at IS NOT NULL AS is_completed
+    status = 'completed' AS is_completed
   FROM transfer_learning_sessions
 ),
 finished AS (
