@@ -70,3 +70,37 @@ CREATE OR REPLACE MACRO version_label(parent_version, accuracy_delta, reliabilit
     WHEN is_less(coalesce(reliability_delta, 0), 0) THEN 'regression'
     ELSE 'no_change'
   END;
+
+-- The grid of early-stopping rules that the waste ledger replays.
+CREATE OR REPLACE MACRO stopping_rules() AS TABLE
+  SELECT
+    unnest([1, 2, 3, 5, 10, 20]) AS patience,
+    min_delta
+  FROM (SELECT unnest(CAST([0, 0.001, 0.01] AS DOUBLE[])) AS min_delta);
+-- The evaluation, 1-based, at which a rule stops, or NULL: Keras' EarlyStopping, and transformers' at min_delta 0. A value
+-- that is NULL is no improvement. `since` is the last improvement.
+CREATE OR REPLACE MACRO stopping_place(losses, patience, min_delta) AS
+  list_reduce(
+    list_transform(losses, lambda x, i: {'best': x, 'since': i, 'stop': CAST(NULL AS BIGINT)}),
+    lambda so_far, x: CASE
+      WHEN so_far.stop IS NOT NULL THEN so_far
+      WHEN x.best + min_delta < coalesce(so_far.best, CAST('infinity' AS DOUBLE)) THEN x
+      WHEN x.since - so_far.since >= patience THEN {'best': so_far.best, 'since': so_far.since, 'stop': x.since}
+      ELSE so_far
+    END,
+    {'best': CAST(NULL AS DOUBLE), 'since': CAST(0 AS BIGINT), 'stop': CAST(NULL AS BIGINT)}
+  ).stop;
+-- A run ends costly when a rule loses more than 1 % of its best value, or all of it because nothing usable was seen by
+-- the stop. A rule is fit for use when at most one run in twenty ends so.
+CREATE OR REPLACE MACRO is_costly(best_loss, metric_cost, metric_cost_pct) AS
+  best_loss IS NOT NULL AND metric_cost IS DISTINCT FROM 0 AND coalesce(is_more(metric_cost_pct, 1), true);
+CREATE OR REPLACE MACRO is_fit(costly_runs, runs) AS 20 * costly_runs <= runs;
+-- What a run's money went into, each run in one line.
+CREATE OR REPLACE MACRO waste_line(status, is_repetition, saved_epochs) AS
+  CASE
+    WHEN status = 'failed' THEN 'failed'
+    WHEN status = 'cancelled' THEN 'cancelled'
+    WHEN is_repetition THEN 'repeated_configuration'
+    WHEN saved_epochs > 0 THEN 'overtrained_tail'
+    ELSE 'used'
+  END;
