@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE MACRO finite_or_null(x) AS CASE WHEN isfinite(x) THEN x END;
 CREATE OR REPLACE MACRO safe_divide(a, b) AS finite_or_null(CAST(a AS DOUBLE) / nullif(CAST(b AS DOUBLE), 0));
+CREATE OR REPLACE MACRO clip_to_share(x) AS CASE WHEN x IS NOT NULL THEN greatest(0, least(1, x)) END;
 CREATE OR REPLACE MACRO is_more(x, threshold) AS round(x, 9) > threshold;
 CREATE OR REPLACE MACRO is_less(x, threshold) AS round(x, 9) < threshold;
 CREATE OR REPLACE MACRO oriented_loss(x, mode) AS CASE WHEN mode = 'max' THEN -x ELSE x END;
@@ -104,3 +105,43 @@ CREATE OR REPLACE MACRO waste_line(status, is_repetition, saved_epochs) AS
     WHEN saved_epochs > 0 THEN 'overtrained_tail'
     ELSE 'used'
   END;
+
+-- A rise of the generalization loss: an unusable value is one, the value after it is not.
+CREATE OR REPLACE MACRO is_rise(loss, loss_before) AS loss IS NULL OR coalesce(loss > loss_before, false);
+-- Prechelt 1998, PQ_5: progress in a strip of training, and whether the loss of generalization outweighs it.
+CREATE OR REPLACE MACRO progress(mean_train_loss, best_train_loss) AS
+  round(1000 * (safe_divide(mean_train_loss, best_train_loss) - 1), 9);
+CREATE OR REPLACE MACRO outweighs(gl_pct, strip_progress) AS
+  CASE WHEN strip_progress = 0 THEN is_more(gl_pct, 0) ELSE is_more(safe_divide(gl_pct, strip_progress), 5) END;
+
+-- Iglewicz & Hoaglin 1993; infinite where nothing ever deviated before.
+CREATE OR REPLACE MACRO modified_z(deviation, median_deviation, mean_deviation) AS
+  CASE
+    WHEN median_deviation > 0 THEN 0.6745 * deviation / median_deviation
+    WHEN mean_deviation > 0 THEN deviation / (1.253314 * mean_deviation)
+    WHEN deviation = 0 THEN 0
+    WHEN deviation IS NOT NULL THEN sign(deviation) * CAST('infinity' AS DOUBLE)
+  END;
+CREATE OR REPLACE MACRO gradient_floor() AS 1e-8;
+CREATE OR REPLACE MACRO is_explosion(norm, z, median_norm) AS
+  CASE
+    WHEN norm IS NULL THEN true
+    WHEN norm <= gradient_floor() THEN false
+    ELSE z > 3.5 AND norm >= 10 * median_norm
+  END;
+CREATE OR REPLACE MACRO is_vanishing(norm, z, median_norm) AS
+  CASE
+    WHEN norm IS NULL THEN false
+    WHEN norm <= gradient_floor() THEN true
+    ELSE z < -3.5 AND norm <= median_norm / 10
+  END;
+
+-- Wilson's 95 % interval of a share; `side` is -1 or 1.
+CREATE OR REPLACE MACRO wilson_bound(hits, n, side) AS
+  CASE
+    WHEN n > 0 THEN clip_to_share((
+      hits / n + pow(1.959964, 2) / (2 * n)
+      + side * 1.959964 * sqrt(hits / n * (1 - hits / n) / n + pow(1.959964, 2) / (4 * pow(n, 2)))
+    ) / (1 + pow(1.959964, 2) / n))
+  END;
+CREATE OR REPLACE MACRO is_underutilized(utilization) AS is_less(utilization, 0.5);

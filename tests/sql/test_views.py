@@ -80,7 +80,7 @@ def world(tables: Any) -> Any:
                 row = {name: number() for name in (*floats, *shares)}
                 row |= {"session_id": run, "epoch": epoch, "attempt": attempt, "logged_at": begun, "step": 10 * epoch}
                 epochs += [row] * dice.choice([1, 1, 2])
-                names = ("train/loss", "system/cpu_percent", "system/memory_gb", "accuracy")
+                names = ("train/loss", "train/gradient_norm", "system/cpu_percent", "system/memory_gb", "accuracy")
                 metrics += [
                     {"session_id": run, "step": 10 * epoch, "name": name, "value": number(),
                      "attempt": attempt, "epoch": number(), "logged_at": begun + timedelta(seconds=epoch)}

@@ -7,6 +7,7 @@ SELECT
   finite_or_null(epoch) AS epoch,
   attempt,
   finite_or_null(value) AS value,
+  value IS NOT NULL AS measured,
   logged_at
 FROM metrics
 QUALIFY row_number() OVER (PARTITION BY session_id, name, step ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST) = 1
