@@ -19,7 +19,7 @@ def finite(value: float | None) -> float | None:
 
 def mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if finite(value) is not None]
-    return math.fsum(known) / len(known) if known else None  # type: ignore[arg-type]
+    return math.fsum(known) / len(known) if known else None
 
 
 def minus(left: float | None, right: float | None) -> float | None:
@@ -101,9 +101,7 @@ def evolution(sessions: Sequence[Row], benchmarks: Sequence[Row], versions: Sequ
                     "speed_improvement": minus(speed, before_speed),
                     "speed_improvement_pct": percent(minus(speed, before_speed), before_speed),
                     "improvement_category": improvement_category(accuracy, before, gain, pct),
-                    "rolling_avg_improvement": mean(
-                        [*(row["accuracy_improvement_pct"] for row in earlier[-4:]), pct]
-                    ),
+                    "rolling_avg_improvement": mean([*(row["accuracy_improvement_pct"] for row in earlier[-4:]), pct]),
                 }
             )
     return rows
@@ -113,9 +111,7 @@ def last_known(rows: Sequence[Row], column: str) -> float | None:
     return next((row[column] for row in reversed(rows) if row[column] is not None), None)
 
 
-def improvement_category(
-    accuracy: float | None, before: float | None, gain: float | None, pct: float | None
-) -> str:
+def improvement_category(accuracy: float | None, before: float | None, gain: float | None, pct: float | None) -> str:
     if accuracy is None:
         return "no_benchmark"
     if before is None or gain is None:
@@ -130,9 +126,7 @@ def improvement_category(
     return "no_change" if rounded == 0 else "degradation"
 
 
-def transfers(
-    moved: Sequence[Row], sessions: Sequence[Row], benchmarks: Sequence[Row]
-) -> list[dict[str, Any]]:
+def transfers(moved: Sequence[Row], sessions: Sequence[Row], benchmarks: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the rows of transfer_learning_analytics."""
     usable = [row for row in benchmarks if finite(row["accuracy_score"]) is not None and row["created_at"] is not None]
     finished = [{**row, "agent_id": row["target_agent_id"]} for row in moved] + [dict(row) for row in sessions]

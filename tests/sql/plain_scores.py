@@ -38,7 +38,7 @@ def run_scores(train: Sequence[Value], evaluated: Sequence[Value]) -> dict[str, 
     scores |= {"best_epoch": best_epoch, "best_value": best}
     at_best = train[best_epoch - 1]
     if finite(at_best):
-        gap = best - at_best  # type: ignore[operator]
+        gap = best - at_best
         scores["generalization_gap"] = gap
         if best:
             scores["generalization_score"] = 1 - min(1.0, max(0.0, gap / abs(best)))
@@ -48,7 +48,7 @@ def run_scores(train: Sequence[Value], evaluated: Sequence[Value]) -> dict[str, 
         at_last = train[last_epoch - 1]
         if scores["overfitting_score"] is not None and finite(at_last) and finite(at_best):
             more = round(scores["overfitting_score"], 9) > 5
-            scores["overfitting_detected"] = more and at_last <= at_best  # type: ignore[operator]
+            scores["overfitting_detected"] = more and at_last <= at_best
     drawups, lowest = [], math.inf
     for epoch, value in good:
         lowest = min(lowest, value)
@@ -84,12 +84,12 @@ def up_stop(evals: Sequence[tuple[int, float]]) -> int | None:
 
 
 def pq_stop(train: Sequence[Value], evaluated: Sequence[Value]) -> int | None:
-    if not all(finite(value) for value in (*train, *evaluated)) or min(train) <= 0:  # type: ignore[type-var]
+    if not all(finite(value) for value in (*train, *evaluated)) or min(train) <= 0:
         return None
     for epoch in range(5, len(train) + 1, 5):
         strip = train[epoch - 5 : epoch]
-        progress = round(1000 * (mean(strip) / min(strip) - 1), 9)  # type: ignore[type-var]
-        loss = gl(evaluated[epoch - 1], min(evaluated[:epoch]))  # type: ignore[arg-type, type-var]
+        progress = round(1000 * (mean(strip) / min(strip) - 1), 9)
+        loss = gl(evaluated[epoch - 1], min(evaluated[:epoch]))
         if loss is None:
             continue
         if (progress == 0 and round(loss, 9) > 0) or (progress > 0 and round(loss / progress, 9) > 5):

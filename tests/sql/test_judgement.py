@@ -1,4 +1,4 @@
-"""Evolution, versions, transfer: the published examples, every label by hand, and random worlds against plain Python."""
+"""Evolution, versions, transfer: published examples, every label by hand, random worlds against plain Python."""
 
 from __future__ import annotations
 
@@ -163,7 +163,13 @@ def test_whose_benchmark_it_is(empty: Any) -> None:
 
 def test_repeated_benchmarks_are_averaged_first_and_names_keep_apart(empty: Any) -> None:
     empty.insert("training_sessions", [session(1, 10), session(2, 50)])
-    scores = [(11, 11, 0.4, None), (12, 12, 0.6, "default"), (13, 12, NAN, None), (14, 51, 0.6, None), (15, 51, 9.0, "x")]
+    scores = [
+        (11, 11, 0.4, None),
+        (12, 12, 0.6, "default"),
+        (13, 12, NAN, None),
+        (14, 51, 0.6, None),
+        (15, 51, 9.0, "x"),
+    ]
     empty.insert(
         "benchmark_executions",
         [benchmark(number, hour, score, benchmark_name=name) for number, hour, score, name in scores],
@@ -183,7 +189,7 @@ def test_children_of_a_search_are_no_trainings_of_the_agent(empty: Any) -> None:
 
 
 def version_world(tables: Any, scores: tuple[float | None, float | None], uses: tuple[str, str], **columns: Any) -> str:
-    """Return the verdict on a version with this score and these uses (s: success, f: failed) after those of its parent."""
+    """Return the verdict on a version by the scores and uses (s: success, f: failed) of its parent and its own."""
     tables.insert(
         "model_versions",
         [
@@ -319,9 +325,7 @@ def test_before_and_after_a_transfer(empty: Any) -> None:
     )
     empty.insert("training_sessions", [session(6, 17, started_at=at(14)), session(7, 16, status="failed")])
     times = [(11, 9, "x"), (12, 10, "x"), (13, 14, "x"), (14, 13.9, "y"), (15, 17, "y"), (16, 30, "z"), (17, 30.1, "z")]
-    empty.insert(
-        "benchmark_executions", [benchmark(i, hour, float(i), benchmark_name=name) for i, hour, name in times]
-    )
+    empty.insert("benchmark_executions", [benchmark(i, hour, float(i), benchmark_name=name) for i, hour, name in times])
     rows = {
         (row["transfer_id"].int, row["benchmark_name"]): (row["accuracy_before"], row["accuracy_after"])
         for row in empty.rows("FROM transfer_learning_analytics")
@@ -338,7 +342,9 @@ def test_before_and_after_a_transfer(empty: Any) -> None:
         (4, "z"): (17.0, None),
         (5, None): (None, None),
     }
-    saved = empty.rows("SELECT efficiency_score, time_saved FROM transfer_learning_analytics WHERE benchmark_name = 'z'")
+    saved = empty.rows(
+        "SELECT efficiency_score, time_saved FROM transfer_learning_analytics WHERE benchmark_name = 'z'"
+    )
     assert all(row == {"efficiency_score": None, "time_saved": None} for row in saved)
 
 

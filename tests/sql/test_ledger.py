@@ -94,10 +94,11 @@ def test_at_min_delta_0_it_agrees_with_overtraining_waste(tables: Any, curves: A
         put(tables, number, curve, hyperparameters=f'{{"early_stopping_patience": {patience}}}')
     apart = tables.rows(
         """
-        SELECT w.session_id, l.stop_epoch, w.es_stop_epoch, l.saved_epochs, w.es_saved_epochs, l.metric_cost, w.es_regret
+        SELECT w.*, l.*
         FROM overtraining_waste AS w
         LEFT JOIN waste_ledger AS l ON l.session_id = w.session_id AND l.patience = w.patience AND l.min_delta = 0
-        WHERE (l.stop_epoch, l.saved_epochs, l.metric_cost) IS DISTINCT FROM (w.es_stop_epoch, w.es_saved_epochs, w.es_regret)
+        WHERE (l.stop_epoch, l.saved_epochs, l.metric_cost)
+          IS DISTINCT FROM (w.es_stop_epoch, w.es_saved_epochs, w.es_regret)
         """
     )
     assert apart == []

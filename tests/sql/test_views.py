@@ -126,9 +126,10 @@ def judgement(dice: random.Random, number: Any) -> dict[str, list[dict[str, Any]
                 "created_at": moment(),
             },
             "benchmark_executions": {
-                "id": own, "agent_id": agent, "model_version_id": version, "benchmark_name": one_of("default", "b", "c"),
-                "higher_is_better": one_of(True, False), "accuracy_score": number(), "speed_score": number(),
-                "efficiency_score": number(), "created_at": moment(),
+                "id": own, "agent_id": agent, "model_version_id": version,
+                "benchmark_name": one_of("default", "b", "c"), "higher_is_better": one_of(True, False),
+                "accuracy_score": number(), "speed_score": number(), "efficiency_score": number(),
+                "created_at": moment(),
             },
             "agent_executions": {
                 "execution_id": own, "model_version_id": version, "user_id": one_of("u", "v"), "agent_id": agent,

@@ -1,4 +1,4 @@
--- One row is a training step with a gradient norm: how far it is from the steps before it, and whether it exploded or vanished.
+-- One row is a training step with a gradient norm: how far it is from those before it, whether it exploded or vanished.
 -- grain: session_id, step
 -- Compared are logarithms with the last 50 usable norms before the step, at least 20. An unusable norm is an explosion;
 -- such norms and those at or below the floor do not enter the baseline. A z beyond every number is NULL.
