@@ -179,6 +179,16 @@ def test_no_view_returns_nan_or_infinity(world: Any, name: str) -> None:
     assert leaks == []
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if FLOORS[name] != "3_pages"])
+def test_what_is_said_of_one_agent_is_what_is_said_of_all(world: Any, name: str) -> None:
+    """A filter that moves down to the scans changes no row (but sums over runs, by the order of their terms)."""
+    columns = {row["column_name"] for row in world.rows(f"DESCRIBE {name}")} & {"agent_id", "target_agent_id"}
+    for column in columns:
+        one, all_of_them = f"FROM {name} WHERE {column} = 'a1'", f"FROM (FROM {name} LIMIT 1e9) WHERE {column} = 'a1'"
+        assert len(world.rows(one)) == len(world.rows(all_of_them))
+        assert world.rows(f"(FROM ({one})) EXCEPT ALL (FROM ({all_of_them}))") == []
+
+
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
 def test_a_view_reads_only_lower_floors(path: Path) -> None:
     tree = sqlglot.parse_one(path.read_text(), dialect="duckdb")
@@ -220,15 +230,21 @@ def test_an_epoch_of_a_repeated_one_is_that_of_the_last_attempt(empty: Any) -> N
     assert [row["val_loss"] for row in empty.rows("FROM epochs ORDER BY epoch")] == [4.0, 2.0]
 
 
-@pytest.mark.parametrize("view", ["overtraining_waste", "epochs"])
-def test_one_session_of_a_thousand_is_read_alone(tables: Any, view: str) -> None:
-    """The filter on the grain column reaches the scan of training_epochs: rows there are counted, not time."""
+OF_ONE = [
+    *((view, "session_id") for view in ("overtraining_waste", "epochs", "curves", "run_scores", "waste_ledger")),
+    *((view, "agent_id") for view in ("overtraining_waste", "curves", "run_scores", "waste_ledger")),
+]
+
+
+@pytest.mark.parametrize(("view", "column"), OF_ONE)
+def test_one_session_or_agent_of_a_thousand_is_read_alone(tables: Any, view: str, column: str) -> None:
+    """The filter reaches the scan of training_epochs: rows there are counted, not time."""
     tables.clear()
     tables.duck.execute(
         """
         INSERT INTO training_sessions BY NAME
         SELECT CAST('00000000-0000-7000-8000-' || lpad(CAST(range AS VARCHAR), 12, '0') AS UUID) AS id,
-          'completed' AS status
+          'completed' AS status, 'agent' || range AS agent_id
         FROM range(1000)
         """
     )
@@ -239,8 +255,8 @@ def test_one_session_of_a_thousand_is_read_alone(tables: Any, view: str) -> None
         FROM (SELECT id FROM training_sessions ORDER BY id), (SELECT range AS e FROM range(100)) ORDER BY id, e
         """
     )
-    wanted = "00000000-0000-7000-8000-000000000500"
-    plan = tables.duck.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM {view} WHERE session_id = '{wanted}'")
+    wanted = "00000000-0000-7000-8000-000000000500" if column == "session_id" else "agent500"
+    plan = tables.duck.execute(f"EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM {view} WHERE {column} = '{wanted}'")
     assert 0 < rows_out_of_scans(plan.fetchone()[1]) <= 2_000
 
 
