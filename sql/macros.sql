@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE MACRO finite_or_null(x) AS CASE WHEN isfinite(x) THEN x END;
 CREATE OR REPLACE MACRO safe_divide(a, b) AS finite_or_null(CAST(a AS DOUBLE) / nullif(CAST(b AS DOUBLE), 0));
+CREATE OR REPLACE MACRO clip_to_share(x) AS CASE WHEN x IS NOT NULL THEN greatest(0, least(1, x)) END;
 CREATE OR REPLACE MACRO is_more(x, threshold) AS round(x, 9) > threshold;
 CREATE OR REPLACE MACRO is_less(x, threshold) AS round(x, 9) < threshold;
 CREATE OR REPLACE MACRO oriented_loss(x, mode) AS CASE WHEN mode = 'max' THEN -x ELSE x END;
@@ -16,6 +17,8 @@ CREATE OR REPLACE MACRO is_overfitting(gl_pct, last_train_loss, best_train_loss)
 CREATE OR REPLACE MACRO is_converged(earlier_best, best) AS
   round(earlier_best - best, 9) <= round(0.01 * abs(best), 9);
 
+CREATE OR REPLACE MACRO patience_of(hyperparameters) AS
+  greatest(1, coalesce(TRY_CAST(hyperparameters ->> 'early_stopping_patience' AS INTEGER), 10));
 CREATE OR REPLACE MACRO waste_label(n_evals, last_is_finite, best_epoch, total_epochs, gl_pct, best_loss, last_loss) AS
   CASE
     WHEN n_evals = 0 THEN 'no_validation'
@@ -25,3 +28,120 @@ CREATE OR REPLACE MACRO waste_label(n_evals, last_is_finite, best_epoch, total_e
     WHEN is_more(gl_pct, 5) OR (best_loss = 0 AND last_loss > 0) THEN 'overtraining'
     ELSE 'plateau'
   END;
+
+-- Oriented so that positive is better; a benchmark without a direction is higher-is-better.
+CREATE OR REPLACE MACRO gain(new_score, old_score, higher_is_better) AS
+  CASE WHEN coalesce(higher_is_better, true) THEN new_score - old_score ELSE old_score - new_score END;
+CREATE OR REPLACE MACRO hours_between(from_time, to_time) AS epoch_us(to_time - from_time) / 3.6e9;
+
+CREATE OR REPLACE MACRO improvement_label(score, previous, improvement, pct) AS
+  CASE
+    WHEN score IS NULL THEN 'no_benchmark'
+    WHEN previous IS NULL THEN 'baseline'
+    WHEN previous = 0 THEN
+      CASE
+        WHEN is_more(improvement, 0) THEN 'significant_improvement'
+        WHEN is_less(improvement, 0) THEN 'degradation'
+        ELSE 'no_change'
+      END
+    WHEN is_more(pct, 10) THEN 'significant_improvement'
+    WHEN is_more(pct, 5) THEN 'moderate_improvement'
+    WHEN is_more(pct, 0) THEN 'slight_improvement'
+    WHEN is_less(pct, 0) THEN 'degradation'
+    ELSE 'no_change'
+  END;
+
+CREATE OR REPLACE MACRO transfer_label(accuracy_gain, time_reduction_pct) AS
+  CASE
+    WHEN accuracy_gain IS NULL THEN 'insufficient_data'
+    WHEN is_more(accuracy_gain, 0.1) AND is_more(time_reduction_pct, 50) THEN 'highly_effective'
+    WHEN is_more(accuracy_gain, 0.05) AND is_more(time_reduction_pct, 30) THEN 'effective'
+    WHEN is_more(accuracy_gain, 0) THEN 'moderately_effective'
+    ELSE 'ineffective'
+  END;
+
+CREATE OR REPLACE MACRO version_label(parent_version, accuracy_delta, reliability_delta) AS
+  CASE
+    WHEN parent_version IS NULL THEN 'initial_version'
+    WHEN accuracy_delta IS NULL THEN 'insufficient_data'
+    WHEN is_less(accuracy_delta, 0) THEN 'regression'
+    WHEN is_more(accuracy_delta, 0) AND is_less(coalesce(reliability_delta, 0), 0) THEN 'mixed_results'
+    WHEN is_more(accuracy_delta, 0.05) THEN 'major_improvement'
+    WHEN is_more(accuracy_delta, 0) OR is_more(coalesce(reliability_delta, 0), 0) THEN 'improvement'
+    WHEN is_less(coalesce(reliability_delta, 0), 0) THEN 'regression'
+    ELSE 'no_change'
+  END;
+
+-- The grid of early-stopping rules that the waste ledger replays.
+CREATE OR REPLACE MACRO stopping_rules() AS TABLE
+  SELECT
+    unnest([1, 2, 3, 5, 10, 20]) AS patience,
+    min_delta
+  FROM (SELECT unnest(CAST([0, 0.001, 0.01] AS DOUBLE[])) AS min_delta);
+-- The evaluation, 1-based, at which a rule stops, or NULL: Keras' EarlyStopping, and transformers' at min_delta 0. A value
+-- that is NULL is no improvement. `since` is the last improvement.
+CREATE OR REPLACE MACRO stopping_place(losses, patience, min_delta) AS
+  list_reduce(
+    list_transform(losses, lambda x, i: {'best': x, 'since': i, 'stop': CAST(NULL AS BIGINT)}),
+    lambda so_far, x: CASE
+      WHEN so_far.stop IS NOT NULL THEN so_far
+      WHEN x.best + min_delta < coalesce(so_far.best, CAST('infinity' AS DOUBLE)) THEN x
+      WHEN x.since - so_far.since >= patience THEN {'best': so_far.best, 'since': so_far.since, 'stop': x.since}
+      ELSE so_far
+    END,
+    {'best': CAST(NULL AS DOUBLE), 'since': CAST(0 AS BIGINT), 'stop': CAST(NULL AS BIGINT)}
+  ).stop;
+-- A run ends costly when a rule loses more than 1 % of its best value, or all of it because nothing usable was seen by
+-- the stop. A rule is fit for use when at most one run in twenty ends so.
+CREATE OR REPLACE MACRO is_costly(best_loss, metric_cost, metric_cost_pct) AS
+  best_loss IS NOT NULL AND metric_cost IS DISTINCT FROM 0 AND coalesce(is_more(metric_cost_pct, 1), true);
+CREATE OR REPLACE MACRO is_fit(costly_runs, runs) AS 20 * costly_runs <= runs;
+-- What a run's money went into, each run in one line.
+CREATE OR REPLACE MACRO waste_line(status, is_repetition, saved_epochs) AS
+  CASE
+    WHEN status = 'failed' THEN 'failed'
+    WHEN status = 'cancelled' THEN 'cancelled'
+    WHEN is_repetition THEN 'repeated_configuration'
+    WHEN saved_epochs > 0 THEN 'overtrained_tail'
+    ELSE 'used'
+  END;
+
+-- A rise of the generalization loss: an unusable value is one, the value after it is not.
+CREATE OR REPLACE MACRO is_rise(loss, loss_before) AS loss IS NULL OR coalesce(loss > loss_before, false);
+-- Prechelt 1998, PQ_5: progress in a strip of training, and whether the loss of generalization outweighs it.
+CREATE OR REPLACE MACRO progress(mean_train_loss, best_train_loss) AS
+  round(1000 * (safe_divide(mean_train_loss, best_train_loss) - 1), 9);
+CREATE OR REPLACE MACRO outweighs(gl_pct, strip_progress) AS
+  CASE WHEN strip_progress = 0 THEN is_more(gl_pct, 0) ELSE is_more(safe_divide(gl_pct, strip_progress), 5) END;
+
+-- Iglewicz & Hoaglin 1993; infinite where nothing ever deviated before.
+CREATE OR REPLACE MACRO modified_z(deviation, median_deviation, mean_deviation) AS
+  CASE
+    WHEN median_deviation > 0 THEN 0.6745 * deviation / median_deviation
+    WHEN mean_deviation > 0 THEN deviation / (1.253314 * mean_deviation)
+    WHEN deviation = 0 THEN 0
+    WHEN deviation IS NOT NULL THEN sign(deviation) * CAST('infinity' AS DOUBLE)
+  END;
+CREATE OR REPLACE MACRO gradient_floor() AS 1e-8;
+CREATE OR REPLACE MACRO is_explosion(norm, z, median_norm) AS
+  CASE
+    WHEN norm IS NULL THEN true
+    WHEN norm <= gradient_floor() THEN false
+    ELSE z > 3.5 AND norm >= 10 * median_norm
+  END;
+CREATE OR REPLACE MACRO is_vanishing(norm, z, median_norm) AS
+  CASE
+    WHEN norm IS NULL THEN false
+    WHEN norm <= gradient_floor() THEN true
+    ELSE z < -3.5 AND norm <= median_norm / 10
+  END;
+
+-- Wilson's 95 % interval of a share; `side` is -1 or 1.
+CREATE OR REPLACE MACRO wilson_bound(hits, n, side) AS
+  CASE
+    WHEN n > 0 THEN clip_to_share((
+      hits / n + pow(1.959964, 2) / (2 * n)
+      + side * 1.959964 * sqrt(hits / n * (1 - hits / n) / n + pow(1.959964, 2) / (4 * pow(n, 2)))
+    ) / (1 + pow(1.959964, 2) / n))
+  END;
+CREATE OR REPLACE MACRO is_underutilized(utilization) AS is_less(utilization, 0.5);

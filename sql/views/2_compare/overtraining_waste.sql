@@ -2,70 +2,62 @@
 -- grain: session_id
 -- wasted_* are upper bounds (nobody knows the best epoch in advance); es_* replay early stopping with the session's own
 -- patience and min_delta 0 (Prechelt 1998; Keras EarlyStopping).
-WITH running AS (
-  SELECT
-    session_id,
-    epoch,
-    evaluated,
-    monitored,
-    loss,
-    epoch_seconds,
-    count(*) FILTER (WHERE evaluated) OVER so_far AS evaluation,
-    min(loss) OVER so_far AS best_so_far,
-    min(loss) OVER (PARTITION BY session_id ORDER BY epoch ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_before,
-    min(loss) OVER (PARTITION BY session_id) AS best_loss
-  FROM epochs
-  WINDOW so_far AS (PARTITION BY session_id ORDER BY epoch)
-),
-marked AS (
-  SELECT
-    *,
-    evaluation - coalesce(
-      max(CASE WHEN loss < coalesce(best_before, 'infinity'::DOUBLE) THEN evaluation END)
-        OVER (PARTITION BY session_id ORDER BY epoch),
-      0
-    ) AS without_improvement,
-    min(CASE WHEN loss = best_loss THEN epoch END) OVER (PARTITION BY session_id) AS best_epoch
-  FROM running
-),
-rules AS (
+WITH rules AS (
   SELECT
     id AS session_id,
-    agent_id,
     status,
+    monitor_mode,
     finite_or_null(gpu_hours) AS gpu_hours,
     CAST(training_cost_usd AS DOUBLE) AS cost_usd,
-    greatest(1, coalesce(TRY_CAST(hyperparameters ->> 'early_stopping_patience' AS INTEGER), 10)) AS patience
+    patience_of(hyperparameters) AS patience
   FROM training_sessions
   WHERE is_terminal(status)
 ),
-curves AS (
+-- Evaluations come first, so that the rows of a frame are evaluations: early stopping stops at the first one before
+-- which `patience` of them left the best as it was.
+replayed AS (
   SELECT
-    r.session_id,
-    r.agent_id,
-    r.status,
-    r.gpu_hours,
-    r.cost_usd,
-    r.patience,
-    max(m.epoch) AS total_epochs,
-    count(*) FILTER (WHERE m.evaluated) AS n_evals,
-    any_value(m.best_epoch) AS best_epoch,
-    any_value(m.monitored) FILTER (WHERE m.epoch = m.best_epoch) AS best_value,
-    any_value(m.best_loss) AS best_loss,
-    arg_max_null(m.loss, m.epoch) FILTER (WHERE m.evaluated) AS last_loss,
-    min(m.epoch) FILTER (WHERE m.evaluated AND m.without_improvement >= r.patience) AS es_stop_epoch,
-    arg_min_null(m.best_so_far, m.epoch)
-      FILTER (WHERE m.evaluated AND m.without_improvement >= r.patience) AS loss_at_stop,
-    sum(m.epoch_seconds) AS seconds,
-    coalesce(sum(m.epoch_seconds) FILTER (WHERE m.epoch > coalesce(m.best_epoch, 0)), 0) AS seconds_after_best,
-    count(m.epoch_seconds) = max(m.epoch) AS all_timed
-  FROM rules AS r
-  LEFT JOIN marked AS m USING (session_id)
-  GROUP BY ALL
+    c.*,
+    r.* EXCLUDE (session_id),
+    min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS best_so_far,
+    min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND r.patience PRECEDING) AS best_of_old,
+    row_number() OVER in_turn AS evaluation,
+    arg_min(c.epoch, (c.loss, c.epoch)) FILTER (WHERE c.loss IS NOT NULL)
+      OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS best_epoch
+  FROM curves AS c
+  JOIN rules AS r ON r.session_id = c.session_id
+  WINDOW in_turn AS (PARTITION BY c.agent_id, c.session_id ORDER BY NOT c.evaluated, c.epoch)
+),
+measured AS (
+  SELECT
+    agent_id,
+    session_id,
+    any_value(status) AS status,
+    any_value(monitor_mode) AS monitor_mode,
+    any_value(gpu_hours) AS gpu_hours,
+    any_value(cost_usd) AS cost_usd,
+    any_value(patience) AS patience,
+    max(epoch) AS total_epochs,
+    count(*) FILTER (WHERE evaluated) AS n_evals,
+    any_value(best_epoch) AS best_epoch,
+    min(loss) AS best_loss,
+    arg_max_null(loss, epoch) FILTER (WHERE evaluated) AS last_loss,
+    min(epoch) FILTER (
+      WHERE evaluated AND evaluation >= patience AND best_so_far IS NOT DISTINCT FROM best_of_old
+    ) AS es_stop_epoch,
+    arg_min_null(best_so_far, epoch) FILTER (
+      WHERE evaluated AND evaluation >= patience AND best_so_far IS NOT DISTINCT FROM best_of_old
+    ) AS loss_at_stop,
+    sum(epoch_seconds) AS seconds,
+    coalesce(sum(epoch_seconds) FILTER (WHERE epoch > coalesce(best_epoch, 0)), 0) AS seconds_after_best,
+    count(epoch_seconds) = max(epoch) AS all_timed
+  FROM replayed
+  GROUP BY agent_id, session_id
 ),
 judged AS (
   SELECT
     *,
+    oriented_loss(best_loss, monitor_mode) AS best_value,
     CASE WHEN n_evals > 0 THEN total_epochs - coalesce(best_epoch, 0) END AS wasted_epochs,
     CASE
       WHEN n_evals = 0 THEN NULL
@@ -77,7 +69,7 @@ judged AS (
       n_evals, last_loss IS NOT NULL, best_epoch, total_epochs,
       generalization_loss_pct(last_loss, best_loss), best_loss, last_loss
     ) AS waste_category
-  FROM curves
+  FROM measured
 )
 SELECT
   session_id,

@@ -1,0 +1,23 @@
+-- One row is one finished epoch of a session, as in epochs, or a session without epochs, whose epoch is NULL.
+-- grain: session_id, epoch
+-- It begins with the sessions and names the agent, so that a filter on either reaches the scan of training_epochs.
+-- `loss` is the monitored value turned so that smaller is better; `evaluated` says that it was measured at all.
+SELECT
+  s.agent_id,
+  s.id AS session_id,
+  e.epoch,
+  (CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END) IS NOT NULL AS evaluated,
+  oriented_loss(
+    finite_or_null(
+      CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END
+    ),
+    s.monitor_mode
+  ) AS loss,
+  finite_or_null(e.train_loss) AS train_loss,
+  finite_or_null(e.epoch_seconds) AS epoch_seconds
+FROM training_sessions AS s
+LEFT JOIN training_epochs AS e ON e.session_id = s.id
+QUALIFY row_number() OVER (
+  PARTITION BY s.agent_id, s.id, e.epoch
+  ORDER BY e.attempt DESC NULLS LAST, e.logged_at DESC NULLS LAST
+) = 1

@@ -1,0 +1,50 @@
+-- One row is an agent whose tasks were scored after its updates: what it kept, what it lost, what it could do beforehand.
+-- grain: agent_id
+-- R[i][j] is the score on task j after update i, task j being learned by update j; update 0 is the untrained model
+-- (Lopez-Paz & Ranzato 2017, Chaudhry 2018, De Lange 2023). Differences are turned so that positive is better.
+-- The last update T is the largest scored one; tasks of which a needed score is unknown are left out.
+WITH results AS (
+  SELECT
+    agent_id,
+    update_index,
+    task_index,
+    finite_or_null(score) AS score,
+    coalesce(higher_is_better, true) AS higher_is_better,
+    CASE WHEN coalesce(higher_is_better, true) THEN 1 ELSE -1 END * finite_or_null(score) AS goodness,
+    max(update_index) OVER (PARTITION BY agent_id) AS last_index
+  FROM task_scores
+  WHERE update_index IS NOT NULL AND task_index IS NOT NULL
+  QUALIFY row_number() OVER (
+    PARTITION BY agent_id, update_index, task_index
+    ORDER BY scored_at DESC NULLS LAST, update_id DESC NULLS LAST, score DESC NULLS LAST
+  ) = 1
+),
+tasks AS (
+  SELECT
+    agent_id,
+    task_index,
+    last_index,
+    max(score) FILTER (WHERE update_index = last_index) AS last_score,
+    max(goodness) FILTER (WHERE update_index = last_index) AS last_goodness,
+    max(goodness) FILTER (WHERE update_index = task_index) AS learned,
+    max(goodness) FILTER (WHERE update_index = task_index - 1) AS beforehand,
+    max(goodness) FILTER (WHERE update_index = 0) AS untrained,
+    max(goodness) FILTER (WHERE update_index >= task_index AND update_index < last_index) AS best_before,
+    CASE WHEN bool_and(higher_is_better) THEN 1 ELSE -1 END
+    * min(goodness) FILTER (WHERE update_index > task_index) AS worst_since
+  FROM results
+  GROUP BY agent_id, task_index, last_index
+)
+SELECT
+  agent_id,
+  count(*) AS tasks,
+  any_value(last_index) AS updates,
+  finite_or_null(avg(last_score)) AS average_accuracy,
+  finite_or_null(avg(last_goodness - learned) FILTER (WHERE task_index < last_index)) AS backward_transfer,
+  finite_or_null(avg(beforehand - untrained) FILTER (WHERE task_index > 1)) AS forward_transfer,
+  finite_or_null(
+    avg(best_before - last_goodness) FILTER (WHERE task_index < last_index)
+  ) AS catastrophic_forgetting_score,
+  finite_or_null(avg(worst_since) FILTER (WHERE task_index < last_index)) AS stability_score
+FROM tasks
+GROUP BY agent_id

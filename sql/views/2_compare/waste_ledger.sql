@@ -1,0 +1,69 @@
+-- One row is a finished, evaluated training session and one early-stopping rule: what the rule would have saved and cost.
+-- grain: session_id, patience, min_delta
+-- A saving is a share of epochs (stop to end), so hours and dollars are those of potential_savings. `metric_cost` is how
+-- much worse the best value seen by the stop is than the best of the whole run, 0 when the rule never stops.
+WITH drawn AS (
+  SELECT
+    agent_id,
+    session_id,
+    max(epoch) AS total_epochs,
+    list(epoch ORDER BY epoch) FILTER (WHERE evaluated) AS eval_epochs,
+    list(loss ORDER BY epoch) FILTER (WHERE evaluated) AS losses
+  FROM curves
+  GROUP BY agent_id, session_id
+),
+replayed AS (
+  SELECT
+    d.*,
+    s.workspace_id,
+    s.status,
+    CAST(date_trunc('month', s.completed_at) AS DATE) AS month,
+    finite_or_null(s.gpu_hours) AS hours,
+    CAST(s.training_cost_usd AS DOUBLE) AS usd,
+    r.patience,
+    r.min_delta,
+    list_min(d.losses) AS best_loss,
+    stopping_place(d.losses, r.patience, r.min_delta) AS place
+  FROM drawn AS d
+  JOIN training_sessions AS s ON s.id = d.session_id
+  CROSS JOIN stopping_rules() AS r
+  WHERE is_terminal(s.status) AND len(d.losses) > 0
+),
+stopped AS (
+  SELECT
+    *,
+    eval_epochs[place] AS stop_epoch,
+    coalesce(total_epochs - eval_epochs[place], 0) AS saved_epochs,
+    CASE
+      WHEN best_loss IS NULL THEN NULL
+      WHEN place IS NULL THEN 0
+      ELSE finite_or_null(list_min(losses[1:place]) - best_loss)
+    END AS metric_cost
+  FROM replayed
+),
+judged AS (
+  SELECT
+    *,
+    CASE
+      WHEN metric_cost = 0 THEN 0
+      ELSE finite_or_null(100 * safe_divide(metric_cost, abs(best_loss)))
+    END AS metric_cost_pct
+  FROM stopped
+)
+SELECT
+  session_id,
+  agent_id,
+  workspace_id,
+  month,
+  status,
+  patience,
+  min_delta,
+  total_epochs,
+  stop_epoch,
+  saved_epochs,
+  finite_or_null(hours * safe_divide(saved_epochs, total_epochs)) AS saved_hours,
+  finite_or_null(usd * safe_divide(saved_epochs, total_epochs)) AS saved_usd,
+  metric_cost,
+  metric_cost_pct,
+  is_costly(best_loss, metric_cost, metric_cost_pct) AS is_costly
+FROM judged

@@ -1,0 +1,16 @@
+-- One row is an agent and a workspace: what early stopping with each session's own patience would have saved in all.
+-- grain: agent_id, workspace_id
+SELECT
+  w.agent_id,
+  s.workspace_id,
+  count(*) AS runs,
+  sum(w.es_saved_epochs) AS unnecessary_epochs,
+  finite_or_null(
+    sum(finite_or_null(s.gpu_hours) * safe_divide(w.es_saved_epochs, w.total_epochs))
+  ) AS potential_savings_hours,
+  finite_or_null(
+    sum(CAST(s.training_cost_usd AS DOUBLE) * safe_divide(w.es_saved_epochs, w.total_epochs))
+  ) AS potential_savings_usd
+FROM overtraining_waste AS w
+JOIN training_sessions AS s ON s.id = w.session_id
+GROUP BY w.agent_id, s.workspace_id

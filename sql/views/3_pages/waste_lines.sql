@@ -1,0 +1,46 @@
+-- One row is an agent, a workspace, a UTC month and one line of the bill: what finished runs were spent on.
+-- grain: agent_id, workspace_id, month, line
+-- Each run stands in one line: failed and cancelled ones and repetitions (the same configuration, seed included, as an
+-- earlier completed run of the agent) with all they spent, an overtrained tail with what the run's own early stopping
+-- would have saved, the others as used, with 0.
+WITH numbered AS (
+  SELECT
+    w.session_id,
+    w.agent_id,
+    s.workspace_id,
+    CAST(date_trunc('month', s.completed_at) AS DATE) AS month,
+    w.status,
+    w.total_epochs,
+    w.es_saved_epochs,
+    finite_or_null(s.gpu_hours) AS hours,
+    CAST(s.training_cost_usd AS DOUBLE) AS usd,
+    r.config_digest IS NOT NULL AND w.status NOT IN ('failed', 'cancelled') AND row_number() OVER (
+      PARTITION BY w.agent_id, r.config_digest, w.status IN ('failed', 'cancelled')
+      ORDER BY s.completed_at, w.session_id
+    ) > 1 AS is_repetition
+  FROM overtraining_waste AS w
+  JOIN training_sessions AS s ON s.id = w.session_id
+  LEFT JOIN runs AS r ON r.id = w.session_id
+),
+booked AS (
+  SELECT
+    *,
+    waste_line(status, is_repetition, es_saved_epochs) AS line,
+    CASE waste_line(status, is_repetition, es_saved_epochs)
+      WHEN 'used' THEN 0
+      WHEN 'overtrained_tail' THEN safe_divide(es_saved_epochs, total_epochs)
+      ELSE 1
+    END AS share
+  FROM numbered
+)
+SELECT
+  agent_id,
+  workspace_id,
+  month,
+  line,
+  count(*) AS runs,
+  sum(CAST(round(coalesce(total_epochs, 0) * share) AS BIGINT)) AS epochs,
+  finite_or_null(sum(hours * share)) AS hours,
+  finite_or_null(sum(usd * share)) AS usd
+FROM booked
+GROUP BY agent_id, workspace_id, month, line
