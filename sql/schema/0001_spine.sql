@@ -109,7 +109,7 @@ COMMENT ON COLUMN runs.command IS 'The command line that repeats the run.';
 COMMENT ON COLUMN runs.launched_by IS 'page, cli, sdk, demo or who else asked for it.';
 COMMENT ON COLUMN runs.started_at IS 'Start of the first attempt, UTC.';
 COMMENT ON COLUMN runs.ended_at IS 'End of the newest attempt, UTC; for a lost run the time of its last sign of life.';
-COMMENT ON COLUMN runs.error_kind IS 'lost, diverged, out_of_memory, invalid, disk_full, exception.';
+COMMENT ON COLUMN runs.error_kind IS 'lost, diverged, out_of_memory, disk_full, invalid, not_found, corrupt, exception.';
 COMMENT ON COLUMN runs.error_hint IS 'What to try.';
 COMMENT ON COLUMN runs.git_dirty IS 'Whether the working tree had uncommitted changes.';
 
