@@ -182,7 +182,7 @@ def _values(row: Row, layout: _Layout, words: Counter[str]) -> Iterable[tuple[st
 
 
 def _attempts(points: Sequence[Point]) -> list[Point] | None:
-    """Return points with their attempts: one starts where a step of a metric comes again; None if that is no restart."""
+    """Return points with attempts, one starting where a step of a metric comes again; None if these are no restarts."""
     seen: set[tuple[str, int]] = set()
     attempt, found = 1, []
     for point in points:

@@ -1,0 +1,173 @@
+"""`runyard import`: what is in the tables afterwards, again, after the source grew, and after it was damaged."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+import pytest
+import zstandard
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "import"
+Command = Callable[..., Any]
+
+
+def select(home: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(home / "runyard.duckdb"), read_only=True) as db:
+        return db.execute(sql).fetchall()
+
+
+def journals(home: Path) -> list[str]:
+    return sorted(path.name for path in (home / "events").glob("import-*"))
+
+
+def journalled(home: Path) -> list[dict[str, Any]]:
+    (path,) = (home / "events").glob("import-*")
+    content = path.read_bytes()
+    return [
+        orjson.loads(line)
+        for line in (
+            zstandard.ZstdDecompressor().decompress(content) if path.suffix == ".zst" else content
+        ).splitlines()
+    ]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "yard"
+
+
+def test_tensorboard_comes_in_whole_and_once(command: Command, home: Path) -> None:
+    said = command("import", "tensorboard", DATA / "tensorboard", "--format", "json")
+    assert said.code == 0, said.err
+    counted = {"fastmri_trial_4": (783, 32), "keras_2020": (102, 17), "librispeech_trial_2": (648, 0)}
+    assert {row["name"]: (row["metrics"], row["epochs"]) for row in said.rows} == counted
+    in_tables = "SELECT r.name, count(*) FROM metrics AS m JOIN runs AS r ON r.id = m.session_id GROUP BY ALL"
+    assert dict(select(home, in_tables)) == {name: metrics for name, (metrics, _) in counted.items()}
+    assert select(home, "SELECT DISTINCT status, launched_by, config ->> 'source' FROM runs") == [
+        ("completed", "import", "tensorboard")
+    ]
+    before = journals(home)
+    again = command("import", "tensorboard", DATA / "tensorboard", "--format", "json")
+    assert {(row["state"], row["metrics"], row["epochs"]) for row in again.rows} == {("known", 0, 0)}
+    assert journals(home) == before
+    assert len(before) == 1
+
+
+def test_times_and_steps_are_the_sources(command: Command, home: Path) -> None:
+    command("import", "tensorboard", DATA / "tensorboard" / "keras_2020")
+    ((started, ended, first, last),) = select(
+        home,
+        "SELECT ANY_VALUE(started_at), ANY_VALUE(ended_at), min(logged_at), max(logged_at) FROM runs JOIN metrics ON session_id = id",
+    )
+    assert str(started)[:16] == "2020-04-01 19:39"
+    assert started <= first <= last == ended
+    assert select(home, "SELECT min(step), max(step), count(DISTINCT name) FROM metrics") == [(0, 16, 6)]
+    assert select(home, "SELECT count(*), count(train_loss), count(val_loss), max(epoch) FROM training_epochs") == [
+        (17, 17, 17, 17)
+    ]
+
+
+def test_the_store_made_again_is_the_same(command: Command, home: Path) -> None:
+    command("import", "transformers", DATA / "transformers")
+    tables = ("runs", "metrics", "training_epochs", "training_sessions", "run_attempts")
+    before = [select(home, f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
+    assert command("rebuild").code == 0
+    assert [select(home, f"SELECT * FROM {table} ORDER BY ALL") for table in tables] == before
+    assert select(home, "SELECT count(*) FROM rejected_events") == [(0,)]
+
+
+def test_a_dry_run_writes_nothing_and_says_the_mapping(command: Command, home: Path) -> None:
+    said = command("import", "csv", DATA / "csv", "--dry-run")
+    assert said.code == 0
+    assert "train_loss=train/loss, val_loss=validation/loss" in said.err
+    assert "step=global_step" in said.err
+    assert "1052" in said.out
+    assert not home.exists()
+
+
+def test_a_mapped_loss_makes_epochs(command: Command, home: Path) -> None:
+    folder = DATA / "tensorboard" / "librispeech_trial_2"
+    said = command("import", "tensorboard", folder, "--map", "val_loss=validation/ctc_loss", "--format", "json")
+    assert [(row["epochs"], row["metrics"]) for row in said.rows] == [(23, 648)]
+    wrong = command("import", "tensorboard", folder, "--map", "val_loss=validation/los")
+    assert wrong.code == 2
+    assert "validation/ctc_loss" in wrong.err
+
+
+def test_a_grown_source_adds_only_what_is_new(command: Command, home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny-bert"
+    shutil.copytree(DATA / "transformers" / "tiny-bert" / "checkpoint-14", folder / "checkpoint-14")
+    first = command("import", "transformers", folder, "--format", "json").rows[0]
+    assert first["state"] == "new"
+    shutil.copytree(DATA / "transformers" / "tiny-bert" / "checkpoint-21", folder / "checkpoint-21")
+    then = command("import", "transformers", folder, "--format", "json").rows[0]
+    assert (then["id"], then["state"], then["epochs"]) == (first["id"], "grown", 1)
+    assert command("import", "transformers", folder, "--format", "json").rows[0]["state"] == "known"
+    whole = command(
+        "--yard", tmp_path / "other", "import", "transformers", folder / "checkpoint-21", "--format", "json"
+    )
+    assert whole.rows[0]["metrics"] == first["metrics"] + then["metrics"]
+    numbers = "SELECT step, epoch, name, value FROM metrics ORDER BY ALL"
+    assert select(home, numbers) == select(tmp_path / "other", numbers)
+    epochs = "SELECT epoch, step, train_loss, val_loss, learning_rate FROM training_epochs ORDER BY ALL"
+    assert select(home, epochs) == select(tmp_path / "other", epochs)
+    assert select(home, "SELECT status, attempt FROM runs") == [("completed", 2)]
+
+
+def test_damage_is_said_in_the_output_and_in_the_run(command: Command, home: Path, tmp_path: Path) -> None:
+    original = next((DATA / "tensorboard" / "fastmri_trial_4").iterdir())
+    path = tmp_path / "run" / original.name
+    path.parent.mkdir()
+    path.write_bytes(original.read_bytes()[:20_000])
+    said = command("import", "tensorboard", path.parent)
+    assert said.code == 0
+    assert "Damaged: " in said.err
+    assert "cut at byte" in said.err
+    ((message,),) = select(
+        home, "SELECT body ->> 'message' FROM run_events WHERE kind = 'notice' AND body ->> 'level' = 'warning'"
+    )
+    assert "cut at byte" in message
+    path.write_bytes(original.read_bytes())
+    assert command("import", "tensorboard", path.parent).code == 0
+    assert select(home, "SELECT count(*) FROM metrics") == [(783,)]
+
+
+def test_numbers_that_are_not_finite_are_kept(command: Command, home: Path, tmp_path: Path) -> None:
+    table = tmp_path / "log.csv"
+    table.write_text("step,epoch,loss,val_loss\n1,1,NaN,inf\n2,2,1,-Infinity\n")
+    command("import", "csv", table)
+    command("import", "csv", table)
+    assert [str(value) for (value,) in select(home, "SELECT value FROM metrics ORDER BY step, name")] == [
+        "nan",
+        "inf",
+        "1.0",
+        "-inf",
+    ]
+    assert select(home, "SELECT epoch, CAST(val_loss AS VARCHAR) FROM training_epochs ORDER BY 1") == [
+        (1, "inf"),
+        (2, "-inf"),
+    ]
+
+
+def test_events_are_those_of_a_run(command: Command, home: Path) -> None:
+    command("import", "transformers", DATA / "transformers", "--agent", "bert", "--workspace", "team")
+    kinds = [event["k"] for event in journalled(home)]
+    assert (kinds[0], kinds[-1]) == ("queued", "ended")
+    assert set(kinds) == {"queued", "planned", "metrics", "epoch", "notice", "ended"}
+    assert select(
+        home, "SELECT agent_id, workspace_id, started_at, total_epochs, completed_epochs FROM training_sessions"
+    ) == [("bert", "team", None, 3, 3)]
+
+
+@pytest.mark.parametrize("kind", ["transformers", "tensorboard", "csv", "jsonl", "parquet"])
+def test_nothing_there_is_said(command: Command, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in ("empty", "missing"):
+        said = command("import", kind, tmp_path / path)
+        assert said.code == 1
+        assert "There is no" in said.err
