@@ -58,11 +58,64 @@ def test_tensorboard_comes_in_whole_and_once(command: Command, home: Path) -> No
     assert len(before) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "runs", "metrics", "epochs"),
+    [
+        ("transformers", "transformers", 1, 38, 3),
+        ("csv", "csv", 1, 1052, 49),
+        ("mlflow", "mlflow/mlruns", 2, 22, 10),
+        ("mlflow", "mlflow/mlflow.db", 2, 22, 10),
+        ("wandb", "wandb", 2, 136, 4),
+        ("optuna", "optuna/study.db", 9, 32, 24),
+        ("optuna", "optuna/journal.log", 9, 32, 24),
+    ],
+)
+def test_every_kind_comes_in_once(
+    command: Command, home: Path, kind: str, path: str, runs: int, metrics: int, epochs: int
+) -> None:
+    said = command("import", kind, DATA / path, "--format", "json")
+    assert said.code == 0, said.err
+    assert len(said.rows) == runs
+    counts = (
+        "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM metrics), (SELECT count(*) FROM training_epochs)"
+    )
+    assert select(home, counts) == [(runs, metrics, epochs)]
+    assert sum(row["metrics"] for row in said.rows) == metrics
+    assert {row["state"] for row in command("import", kind, DATA / path, "--format", "json").rows} == {"known"}
+    assert select(home, counts) == [(runs, metrics, epochs)]
+    assert select(home, "SELECT count(*) FROM runs WHERE status IN ('queued', 'running')") == [(0,)]
+    assert select(home, "SELECT count(*) FROM rejected_events") == [(0,)]
+    assert len(journals(home)) == 1
+
+
+def test_trials_are_children_of_their_study(command: Command, home: Path) -> None:
+    command("import", "optuna", DATA / "optuna" / "study.db")
+    assert select(
+        home,
+        "SELECT s.name, count(*) FROM runs AS s JOIN runs AS t ON t.parent_run_id = s.id "
+        "WHERE s.kind = 'sweep' GROUP BY 1",
+    ) == [("grid", 8)]
+
+
+def test_a_run_that_ended_after_its_first_import_is_brought_up_to_date(
+    command: Command, home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(DATA / "mlflow" / "mlruns", tmp_path / "mlruns")
+    for meta in tmp_path.rglob("meta.yaml"):
+        meta.write_text(meta.read_text().replace("status: 3", "status: 1"))
+    command("import", "mlflow", tmp_path / "mlruns")
+    assert select(home, "SELECT DISTINCT status, error_kind FROM runs") == [("failed", "unfinished")]
+    command("import", "mlflow", DATA / "mlflow" / "mlruns")
+    assert select(home, "SELECT DISTINCT status, error_kind, attempt FROM runs") == [("completed", None, 2)]
+    assert select(home, "SELECT count(*) FROM metrics") == [(22,)]
+
+
 def test_times_and_steps_are_the_sources(command: Command, home: Path) -> None:
     command("import", "tensorboard", DATA / "tensorboard" / "keras_2020")
     ((started, ended, first, last),) = select(
         home,
-        "SELECT ANY_VALUE(started_at), ANY_VALUE(ended_at), min(logged_at), max(logged_at) FROM runs JOIN metrics ON session_id = id",
+        "SELECT any_value(started_at), any_value(ended_at), min(logged_at), max(logged_at) "
+        "FROM runs JOIN metrics ON session_id = id",
     )
     assert str(started)[:16] == "2020-04-01 19:39"
     assert started <= first <= last == ended
@@ -164,7 +217,9 @@ def test_events_are_those_of_a_run(command: Command, home: Path) -> None:
     ) == [("bert", "team", None, 3, 3)]
 
 
-@pytest.mark.parametrize("kind", ["transformers", "tensorboard", "csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "kind", ["transformers", "tensorboard", "csv", "jsonl", "parquet", "mlflow", "wandb", "optuna"]
+)
 def test_nothing_there_is_said(command: Command, tmp_path: Path, kind: str) -> None:
     (tmp_path / "empty").mkdir()
     for path in ("empty", "missing"):

@@ -19,7 +19,7 @@ from uuid import UUID, uuid5
 import orjson
 import zstandard
 
-from runyard.core.errors import Unavailable
+from runyard.core.errors import Corrupt, Unavailable
 from runyard.core.journal import encode
 from runyard.core.paths import Yard
 from runyard.service.imports.epochs import Derived, Epoch, derive
@@ -148,12 +148,21 @@ def _known(yard: Yard, ids: set[str]) -> dict[str, _Known]:
 
 def _journalled(yard: Yard) -> Iterator[Event]:
     for path in sorted((*yard.events.glob("import-*.jsonl"), *yard.events.glob("import-*.jsonl.zst"))):
+        for line in _content(path).splitlines():
+            try:
+                yield orjson.loads(line)
+            except ValueError:  # NaN and the infinities
+                yield json.loads(line)
+
+
+def _content(path: Path) -> bytes:
+    try:
         with path.open("rb") if path.suffix == ".jsonl" else zstandard.open(path, "rb") as file:
-            for line in file.read().splitlines():
-                try:
-                    yield orjson.loads(line)
-                except ValueError:  # NaN and the infinities
-                    yield json.loads(line)
+            return bytes(file.read())
+    except FileNotFoundError:  # an ingest compressed it in the meantime
+        return _content(path.with_name(path.name + ".zst"))
+    except zstandard.ZstdError as error:
+        raise Corrupt(f"The journal {path.name} is damaged: {error}.", hint="Bring it back from a backup.") from error
 
 
 def _seen(step: int, epoch: float | None, name: str, value: float) -> Seen:
