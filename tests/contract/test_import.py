@@ -226,3 +226,18 @@ def test_nothing_there_is_said(command: Command, tmp_path: Path, kind: str) -> N
         said = command("import", kind, tmp_path / path)
         assert said.code == 1
         assert "There is no" in said.err
+
+
+def test_a_copy_beside_its_original_comes_in_once(command: Command, home: Path, tmp_path: Path) -> None:
+    for name in ("run", "backup"):
+        shutil.copytree(DATA / "tensorboard" / "keras_2020", tmp_path / "logs" / name)
+    said = command("import", "tensorboard", tmp_path / "logs", "--format", "json")
+    assert [(row["name"], row["metrics"]) for row in said.rows] == [("backup", 102)]
+    assert "run is a copy of this run" in said.err
+    assert select(home, "SELECT count(*) FROM metrics") == [(102,)]
+
+
+def test_columns_are_for_tables(command: Command) -> None:
+    said = command("import", "tensorboard", DATA / "tensorboard", "--map", "step=global_step")
+    assert said.code == 2
+    assert "tables alone" in said.err

@@ -10,7 +10,7 @@ import typer
 
 from runyard.cli.output import Format, FormatOption, say, write_rows
 from runyard.cli.session import opened
-from runyard.service.imports.readers import Kind
+from runyard.service.imports.source import Kind
 
 if TYPE_CHECKING:
     from runyard.service.imports.record import Imported

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 
 from runyard.core.errors import Invalid, NotFound, Problem
 from runyard.core.paths import Yard
 from runyard.runtime import Runtime
 from runyard.service.imports import record
-from runyard.service.imports.source import LOSSES, Columns, Source
+from runyard.service.imports.source import COLUMNS, LOSSES, Columns, Kind, Source
 from runyard.store.flock import flock
 
 
-class Kind(StrEnum):
-    """A kind of source."""
-
-    transformers = "transformers"
-    tensorboard = "tensorboard"
-    csv = "csv"
-    jsonl = "jsonl"
-    parquet = "parquet"
-    mlflow = "mlflow"
-    wandb = "wandb"
-    optuna = "optuna"
+_TABLES = (Kind.csv, Kind.jsonl, Kind.parquet)
 
 
 def read(kind: Kind, path: Path, columns: Columns) -> Source:
@@ -36,6 +25,9 @@ def read(kind: Kind, path: Path, columns: Columns) -> Source:
     """
     if not path.exists():
         raise NotFound(f"There is no {path}.", hint="Check the path.")
+    if kind not in _TABLES and (parts := [part for part in columns.named if part in COLUMNS]):
+        problems = [Problem(f"--map {part}", f"{kind} has no columns to choose from", LOSSES) for part in parts]
+        raise Invalid("Columns can be mapped for tables alone.", problems=problems)
     match kind:
         case Kind.transformers:
             from runyard.service.imports import transformers

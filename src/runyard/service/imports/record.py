@@ -7,30 +7,23 @@ twice. The journal appears under its name when it is whole.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-import orjson
-import zstandard
-
-from runyard.core.errors import Corrupt, Unavailable
+from runyard.core.errors import Unavailable
 from runyard.core.journal import encode
 from runyard.core.paths import Yard
 from runyard.service.imports.epochs import Derived, Epoch, derive
+from runyard.service.imports.known import Event, Known, known_of, loss_columns, new_points
 from runyard.service.imports.source import END_OF_TIME_SECONDS, Columns, Point, Run, Source
 
 _NAMESPACE = UUID("6c0a3b5e-7c52-5d0e-9f0c-3f2a1d4b8e60")
 _END_OF_TIME_US = END_OF_TIME_SECONDS * 1_000_000
 _WHEN_LOST = "A later file of the source goes on from an earlier step."
-
-Event = dict[str, Any]
-Seen = tuple[int, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -57,17 +50,6 @@ class Plan:
     digest: str
 
 
-@dataclass
-class _Known:
-    """What earlier imports wrote of a run."""
-
-    values: Counter[Seen] = field(default_factory=Counter)
-    epochs: dict[int, tuple[int, dict[str, str]]] = field(default_factory=dict)
-    attempt: int = 0
-    head: Event | None = None
-    ended: Event | None = None
-
-
 def run_id(kind: str, source_id: str) -> UUID:
     """Return the id of an imported run: the same whenever and wherever it is imported."""
     return uuid5(_NAMESPACE, f"{kind}\n{source_id}")
@@ -75,12 +57,13 @@ def run_id(kind: str, source_id: str) -> UUID:
 
 def plan(yard: Yard, kind: str, source: Source, columns: Columns, *, agent: str | None, workspace: str | None) -> Plan:
     """Return what an import has to write: what no import journal of the yard has yet."""
-    ids = [run_id(kind, run.source_id) for run in source.runs]
-    known = _known(yard, {str(id_) for id_ in ids})
+    found = _distinct(source.runs)
+    ids = [run_id(kind, run.source_id) for run in found]
+    known = known_of(yard, {str(id_) for id_ in ids})
     events: list[Event] = []
     runs: list[Imported] = []
-    for id_, run in zip(ids, source.runs, strict=True):
-        before = known.get(str(id_), _Known())
+    for id_, run in zip(ids, found, strict=True):
+        before = known.get(str(id_), Known())
         derived = derive(run.points, Columns({**run.losses, **columns.named}))
         written = list(_events(kind, id_, run, derived, before, agent=agent, workspace=workspace))
         events += written
@@ -88,6 +71,18 @@ def plan(yard: Yard, kind: str, source: Source, columns: Columns, *, agent: str 
     # The damage and the times of files are no part of it: they do not make a source another one.
     digest = hashlib.sha256(b"".join(encode(event) for event in events)).hexdigest()[:24]
     return Plan(tuple(events), tuple(runs), digest)
+
+
+def _distinct(runs: Sequence[Run]) -> list[Run]:
+    """Return each run once: of copies in one source the one with the most values."""
+    kept: dict[str, Run] = {}
+    for run in runs:
+        other = kept.setdefault(run.source_id, run)
+        if other is not run:
+            longer, shorter = (run, other) if run.n_values > other.n_values else (other, run)
+            note = f"{shorter.name} is a copy of this run, and was left out."
+            kept[run.source_id] = replace(longer, notes=(*longer.notes, note))
+    return list(kept.values())
 
 
 def write(yard: Yard, planned: Plan) -> Path | None:
@@ -116,7 +111,7 @@ def write(yard: Yard, planned: Plan) -> Path | None:
     return path
 
 
-def _imported(id_: UUID, run: Run, derived: Derived, before: _Known, events: Sequence[Event]) -> Imported:
+def _imported(id_: UUID, run: Run, derived: Derived, before: Known, events: Sequence[Event]) -> Imported:
     state = "known" if not events else "grown" if before.head else "new"
     epochs = sum(event["k"] == "epoch" for event in events)
     metrics = sum(len(event["metrics"]) for event in events if event["k"] == "metrics")
@@ -124,62 +119,12 @@ def _imported(id_: UUID, run: Run, derived: Derived, before: _Known, events: Seq
     return Imported(id_, run.name, state, epochs, metrics, run.skipped, derived.names, notes, run.damages)
 
 
-def _known(yard: Yard, ids: set[str]) -> dict[str, _Known]:
-    known: dict[str, _Known] = {}
-    for event in _journalled(yard):
-        if event["run"] not in ids:
-            continue
-        run = known.setdefault(event["run"], _Known())
-        run.attempt = max(run.attempt, event.get("attempt", 1))
-        match event["k"]:
-            case "metrics":
-                run.values.update(
-                    _seen(event["step"], event.get("epoch"), metric["name"], metric["value"])
-                    for metric in event["metrics"]
-                )
-            case "epoch" if event["attempt"] >= run.epochs.get(event["epoch"], (0, {}))[0]:
-                run.epochs[event["epoch"]] = (event["attempt"], _columns(event))
-            case "queued" if run.head is None or event["attempt"] >= run.head["attempt"]:
-                run.head = event
-            case "ended" if run.ended is None or event["attempt"] >= run.ended["attempt"]:
-                run.ended = event
-    return known
-
-
-def _journalled(yard: Yard) -> Iterator[Event]:
-    for path in sorted((*yard.events.glob("import-*.jsonl"), *yard.events.glob("import-*.jsonl.zst"))):
-        for line in _content(path).splitlines():
-            try:
-                yield orjson.loads(line)
-            except ValueError:  # NaN and the infinities
-                yield json.loads(line)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") if path.suffix == ".jsonl" else zstandard.open(path, "rb") as file:
-            return bytes(file.read())
-    except FileNotFoundError:  # an ingest compressed it in the meantime
-        return _content(path.with_name(path.name + ".zst"))
-    except zstandard.ZstdError as error:
-        raise Corrupt(f"The journal {path.name} is damaged: {error}.", hint="Bring it back from a backup.") from error
-
-
-def _seen(step: int, epoch: float | None, name: str, value: float) -> Seen:
-    return step, repr(None if epoch is None else float(epoch)), name, repr(float(value))
-
-
-def _columns(event: Mapping[str, Any]) -> dict[str, str]:
-    names = ("step", "train_loss", "val_loss", "learning_rate")
-    return {name: repr(float(event[name])) for name in names if event.get(name) is not None}
-
-
 def _events(
-    kind: str, id_: UUID, run: Run, derived: Derived, before: _Known, *, agent: str | None, workspace: str | None
+    kind: str, id_: UUID, run: Run, derived: Derived, before: Known, *, agent: str | None, workspace: str | None
 ) -> Iterator[Event]:
-    points = _new_points(run.points, before.values)
+    points = new_points(run.points, before.values)
     old = {number: columns for number, (_, columns) in before.epochs.items()}
-    epochs = [epoch for epoch in derived.epochs if _columns(_epoch(epoch)) != old.get(epoch.number)]
+    epochs = [epoch for epoch in derived.epochs if loss_columns(_epoch(epoch)) != old.get(epoch.number)]
     head = _head(kind, run, agent=agent, workspace=workspace)
     times = _Times(run)
     is_other = (
@@ -226,24 +171,6 @@ def _events(
 
 def _warnings(run: Run) -> Iterable[tuple[str, str]]:
     return (("warning", damage) for damage in run.damages)
-
-
-def _new_points(points: Sequence[Point], known: Counter[Seen]) -> list[Point]:
-    if not known:
-        return list(points)
-    left = Counter(known)
-    new: list[Point] = []
-    for point in points:
-        values = []
-        for name, value in point.values:
-            seen = _seen(point.step, point.epoch, name, value)
-            if left[seen] > 0:
-                left[seen] -= 1
-            else:
-                values.append((name, value))
-        if values:
-            new.append(Point(point.step, tuple(values), point.at, point.epoch, point.attempt))
-    return new
 
 
 class _Times:

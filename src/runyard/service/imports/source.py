@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ from runyard.core.errors import Invalid, Problem
 LOSSES = ("train_loss", "val_loss", "learning_rate")
 END_OF_TIME_SECONDS = 253_402_300_800
 COLUMNS = ("step", "epoch", "time", "run", "metric", "value")
+
+
+class Kind(StrEnum):
+    """A kind of source."""
+
+    transformers = "transformers"
+    tensorboard = "tensorboard"
+    csv = "csv"
+    jsonl = "jsonl"
+    parquet = "parquet"
+    mlflow = "mlflow"
+    wandb = "wandb"
+    optuna = "optuna"
 
 
 @dataclass(frozen=True, slots=True)

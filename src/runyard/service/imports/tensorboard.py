@@ -21,6 +21,7 @@ from runyard.service.imports.wire import Damaged, as_bytes, as_text, fields, mas
 
 _FILE = re.compile(r"\.tfevents\.")
 _EPOCH = "epoch"  # Lightning's: the epoch of what else is logged at that step
+_ALSO_EPOCH = "train/epoch"  # the Trainer's
 # DataType: (numpy dtype of tensor_content, number of the repeated field of single values)
 _TYPES = {
     1: ("<f4", 5),
@@ -236,7 +237,7 @@ def _run(name: str, files: list[_File]) -> Run:
 
 
 def _points(values: list[tuple[str, int, float, float]], attempt: int) -> Iterator[Point]:
-    epochs = {step: value for tag, step, value, _ in values if tag == _EPOCH}
+    epochs = {step: value for wanted in (_ALSO_EPOCH, _EPOCH) for tag, step, value, _ in values if tag == wanted}
     for tag, step, value, at in values:
         if tag != _EPOCH:
             yield Point(step, ((tag, value),), moment(at), epochs.get(step), attempt)

@@ -24,6 +24,7 @@ _HEAD_BYTES, _BLOCK, _RECORD_HEAD = 7, 32768, 7
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _SUMMARY, _CONFIG, _STATS, _RUN, _EXIT = 2, 3, 5, 7, 17, 18
 _STEP, _TIME, _EPOCH, _OWN = "_step", "_timestamp", "epoch", "_wandb"
+_ALSO_EPOCH = "train/epoch"  # the Trainer's
 
 
 @dataclass
@@ -206,7 +207,9 @@ def _read_history(file: _File, content: int | bytes) -> None:
     file.step = step if found is None and step is not None else file.step if found is None else found
     at = moment(number(row.pop(_TIME, None)) or 0.0)
     epoch = number(row.get(_EPOCH))
-    if epoch is not None:
+    if epoch is None:
+        epoch = number(row.get(_ALSO_EPOCH))
+    else:
         del row[_EPOCH]
     _add(file, row, at, epoch)
 
