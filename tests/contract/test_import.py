@@ -127,6 +127,8 @@ def test_times_and_steps_are_the_sources(command: Command, home: Path) -> None:
 
 def test_the_store_made_again_is_the_same(command: Command, home: Path) -> None:
     command("import", "transformers", DATA / "transformers")
+    command("import", "tensorboard", DATA / "tensorboard" / "keras_2020")
+    command("import", "optuna", DATA / "optuna" / "journal.log")
     tables = ("runs", "metrics", "training_epochs", "training_sessions", "run_attempts")
     before = [select(home, f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
     assert command("rebuild").code == 0
@@ -241,3 +243,50 @@ def test_columns_are_for_tables(command: Command) -> None:
     said = command("import", "tensorboard", DATA / "tensorboard", "--map", "step=global_step")
     assert said.code == 2
     assert "tables alone" in said.err
+
+
+def test_a_source_imported_while_it_grows_ends_as_one_imported_at_its_end(
+    command: Command, home: Path, tmp_path: Path
+) -> None:
+    original = next((DATA / "tensorboard" / "fastmri_trial_4").iterdir())
+    content = original.read_bytes()
+    path = tmp_path / "run" / original.name
+    path.parent.mkdir()
+    for size in (5_000, 20_000, 20_001, 40_000, len(content)):
+        path.write_bytes(content[:size])
+        assert command("import", "tensorboard", path.parent).code == 0
+    command("--yard", tmp_path / "other", "import", "tensorboard", path.parent)
+    for numbers in (
+        "SELECT session_id, name, step, value, logged_at FROM metrics ORDER BY ALL",
+        "SELECT session_id, epoch, step, train_loss, val_loss, logged_at FROM epochs ORDER BY ALL",
+        "SELECT name, status, queued_at, started_at, ended_at FROM runs",
+        "SELECT best_validation_loss, best_epoch, completed_epochs, round(gpu_hours, 9) FROM training_sessions",
+    ):
+        assert select(home, numbers) == select(tmp_path / "other", numbers)
+
+
+def test_a_restart_is_a_later_attempt_and_its_epochs_count(command: Command, home: Path, tmp_path: Path) -> None:
+    table = tmp_path / "log.csv"
+    rows = [(1, 1, 4.0, 100), (2, 2, 3.0, 110), (3, 3, 9.0, 120), (2, 2, 2.5, 300), (3, 3, 2.0, 310)]
+    lines = [f"{step},{epoch},{loss},{1_700_000_000 + at}\n" for step, epoch, loss, at in rows]
+    table.write_text("".join(["step,epoch,val_loss,timestamp\n", *lines]))
+    command("import", "csv", table)
+    assert select(home, "SELECT epoch, val_loss, attempt FROM epochs ORDER BY epoch") == [
+        (1, 4.0, 1),
+        (2, 2.5, 2),
+        (3, 2.0, 2),
+    ]
+    assert select(home, "SELECT attempt, status, epoch_ms(ended_at - started_at) FROM run_attempts ORDER BY 1") == [
+        (1, "failed", 20_000),
+        (2, "completed", 10_000),
+    ]
+    assert select(home, "SELECT status, attempt FROM runs") == [("completed", 2)]
+    assert select(home, "SELECT count(*) FROM metrics") == [(5,)]
+
+
+def test_what_a_killed_import_left_is_in_nobodys_way(command: Command, home: Path) -> None:
+    command("import", "csv", DATA / "csv")
+    (home / "events" / "import-0123.1.tmp").write_text('{"k": "que')
+    assert command("import", "transformers", DATA / "transformers").code == 0
+    assert not list((home / "events").glob("*.tmp"))
+    assert select(home, "SELECT count(*) FROM runs") == [(2,)]

@@ -11,7 +11,6 @@ from runyard.service.imports import record
 from runyard.service.imports.source import COLUMNS, LOSSES, Columns, Kind, Source
 from runyard.store.flock import flock
 
-
 _TABLES = (Kind.csv, Kind.jsonl, Kind.parquet)
 
 

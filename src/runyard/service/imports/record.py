@@ -98,6 +98,8 @@ def write(yard: Yard, planned: Plan) -> Path | None:
         return None
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
+        for stale in yard.events.glob("import-*.[0-9]*.tmp"):  # of an import that was killed: the caller holds the lock
+            stale.unlink(missing_ok=True)
         with temporary.open("wb") as file:
             file.writelines(encode(event) for event in planned.events)
             file.flush()
