@@ -127,7 +127,7 @@ FILES: dict[str, tuple[Path, Callable[[Path], Source]]] = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(data=st.data())
 def test_a_file_cut_at_any_byte_gives_what_is_left_and_says_so(
     kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -142,7 +142,8 @@ def test_a_file_cut_at_any_byte_gives_what_is_left_and_says_so(
     except (Corrupt, NotFound):  # nothing of it is left, and that is said
         return
     at_a_line_end = kind == "journal" and content[cut - 1 : cut + 1].count(b"\n")
-    assert damages(source) or at_a_line_end
+    without_end = kind == "wandb" and "does not say that the run ended" in source.runs[0].notes[-1]
+    assert damages(source) or at_a_line_end or without_end
     whole = {run.source_id: values(run) for run in read(original).runs}
     for run in source.runs:
         known = [repr(value) for value in whole.get(run.source_id, values(run))]

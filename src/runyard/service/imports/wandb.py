@@ -24,6 +24,7 @@ _HEAD_BYTES, _BLOCK, _RECORD_HEAD = 7, 32768, 7
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _SUMMARY, _CONFIG, _STATS, _RUN, _EXIT = 2, 3, 5, 7, 17, 18
 _STEP, _TIME, _EPOCH, _OWN = "_step", "_timestamp", "epoch", "_wandb"
+_NO_END = "The file does not say that the run ended: it runs still, was killed, or the file is cut."
 _ALSO_EPOCH = "train/epoch"  # the Trainer's
 
 
@@ -136,7 +137,10 @@ def _read_file(path: Path) -> tuple[Run | None, str]:
         seed=whole(settings.get("seed")),
         host=file.host,
         tags=tuple(file.tags),
-        notes=(f"Not numbers, and left out: {left_out}.",) if left_out else (),
+        notes=(
+            *((f"Not numbers, and left out: {left_out}.",) if left_out else ()),
+            *(() if is_over else (_NO_END,)),
+        ),
         damages=(f"{path.name}: {damage}; what stands before that was imported.",) if damage else (),
         skipped=sum(file.skipped.values()),
     )
@@ -145,7 +149,7 @@ def _read_file(path: Path) -> tuple[Run | None, str]:
 
 def _how_it_ended(file: _File) -> str | None:
     if file.exit_code is None:
-        return "The file does not say that the run ended."
+        return _NO_END
     return f"It ended with exit code {file.exit_code}." if file.exit_code else None
 
 
