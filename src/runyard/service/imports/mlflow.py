@@ -47,12 +47,11 @@ def _read_database(path: Path) -> Source:
         experiments = {row["experiment_id"]: row["name"] for row in db.rows("SELECT * FROM experiments")}
         params, tags = _pairs(db, "params"), _pairs(db, "tags")
         logged: dict[str, list[Logged]] = defaultdict(list)
-        for row in db.rows(
-            'SELECT run_uuid, "key", value, is_nan, step, timestamp FROM metrics ORDER BY timestamp, step'
-        ):
+        metrics = db.rows("SELECT * FROM metrics", needed=("run_uuid", "key", "value", "step", "timestamp"))
+        for row in sorted(metrics, key=lambda row: (row["timestamp"], row["step"])):
             value = float("nan") if row["is_nan"] else _unclipped(row["value"])
             logged[row["run_uuid"]].append((row["key"], row["step"], value, row["timestamp"]))
-        rows = db.rows("SELECT * FROM runs")
+        rows = db.rows("SELECT * FROM runs", needed=("run_uuid", "status"))
         runs = tuple(
             _run(
                 {**row, "run_id": row["run_uuid"], "run_name": row["name"]},
@@ -74,7 +73,7 @@ def _read_database(path: Path) -> Source:
 
 def _pairs(db: Database, table: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in db.rows(f'SELECT run_uuid, "key", value FROM {table}'):
+    for row in db.rows(f'SELECT run_uuid, "key", value FROM {table}', needed=("run_uuid", "key", "value")):
         found[row["run_uuid"]][row["key"]] = row["value"]
     return found
 

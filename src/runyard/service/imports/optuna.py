@@ -25,6 +25,16 @@ _STATES = {
 }
 _BY_NUMBER = {0: "RUNNING", 1: "COMPLETE", 2: "PRUNED", 3: "FAIL", 4: "WAITING"}
 _NOT_FINITE = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
+# The tables that are read, and the column that orders their rows.
+_TABLES = {
+    "studies": "study_id",
+    "study_directions": "objective",
+    "trials": "number",
+    "trial_params": "param_id",
+    "trial_values": "trial_value_id",
+    "trial_intermediate_values": "step",
+    "trial_user_attributes": "trial_user_attribute_id",
+}
 _REPORTED, _VALUE = "intermediate_value", "value"  # the latter as in Optuna's own table of trials
 _NO_TIMES = "Reported values have no times of their own: the end of their trial stands for them."
 
@@ -87,25 +97,49 @@ def _storage(folder: Path) -> Path:
 def _from_database(db: Database) -> Iterator[_Study]:
     if not {"studies", "trials"} <= db.tables() and not db.damages:
         raise NotFound(f"{db.path} is no storage of Optuna.", hint="It has no tables named studies and trials.")
-    studies = {row["study_id"]: _Study(row["study_name"], []) for row in db.rows("SELECT * FROM studies")}
-    lost = _Study("", [])  # of what a damaged table no longer names
-    for row in db.rows("SELECT * FROM study_directions ORDER BY objective"):
-        studies.get(row["study_id"], lost).directions.append(row["direction"].lower())
+    studies: dict[int, _Study] = {}
     trials: dict[int, _Trial] = defaultdict(lambda: _Trial(0))
-    for row in db.rows("SELECT * FROM trials ORDER BY number"):
-        times = (_moment(row["datetime_start"]), _moment(row["datetime_complete"]))
-        trial = trials[row["trial_id"]] = _Trial(row["number"], row["state"], *times)
-        studies.get(row["study_id"], lost).trials.append(trial)
-    for row in db.rows("SELECT * FROM trial_params ORDER BY param_id"):
-        trials[row["trial_id"]].params[row["param_name"]] = _external(row["param_value"], row["distribution_json"])
-    for row in db.rows("SELECT * FROM trial_values"):
-        trials[row["trial_id"]].values[row.get("objective", 0)] = _stored(row["value"], row.get("value_type"))
-    for row in db.rows("SELECT * FROM trial_intermediate_values ORDER BY step"):
-        value = _stored(row[_REPORTED], row.get("intermediate_value_type"))
-        trials[row["trial_id"]].reported[row["step"]] = value
-    for row in db.rows("SELECT * FROM trial_user_attributes"):
-        trials[row["trial_id"]].attributes[row["key"]] = json.loads(row["value_json"])
+    lost = _Study("", [])  # of what a damaged table no longer names
+
+    def take(table: str, row: Mapping[str, Any]) -> None:
+        study, trial_id = studies.get(row.get("study_id", -1), lost), row.get("trial_id", -1)
+        match table:
+            case "studies":
+                studies[row["study_id"]] = _Study(str(row["study_name"]), [])
+            case "study_directions":
+                study.directions.append(row["direction"].lower())
+            case "trials":
+                times = (_moment(row["datetime_start"]), _moment(row["datetime_complete"]))
+                trial = trials[trial_id] = _Trial(int(row["number"]), _known_state(row["state"]), *times)
+                study.trials.append(trial)
+            case "trial_params":
+                value = _external(row["param_value"], row["distribution_json"])
+                trials[trial_id].params[row["param_name"]] = value
+            case "trial_values":
+                trials[trial_id].values[row.get("objective", 0)] = _stored(row["value"], row.get("value_type"))
+            case "trial_intermediate_values":
+                value = _stored(row[_REPORTED], row.get("intermediate_value_type"))
+                trials[trial_id].reported[int(row["step"])] = value
+            case "trial_user_attributes":
+                trials[trial_id].attributes[row["key"]] = json.loads(row["value_json"])
+
+    for table, key in _TABLES.items():
+        bad = 0
+        # Sorted here: SQLite would sort before it gives the first row, and of a cut file give none.
+        for row in sorted(db.rows(f"SELECT * FROM {table}", needed=(key,)), key=lambda row: str(row[key]).zfill(20)):
+            try:
+                take(table, row)
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+                bad += 1
+        if bad:
+            db.damages.append(f"{db.path.name}: {bad} damaged rows of {table} were left out.")
     yield from studies.values()
+
+
+def _known_state(state: str) -> str:
+    if state not in _BY_NUMBER.values():
+        raise ValueError(state)
+    return state
 
 
 def _stored(value: float | None, kind: str | None) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from runyard.core.errors import Corrupt
@@ -22,8 +25,8 @@ class Database:
     connection: sqlite3.Connection
     damages: list[str] = field(default_factory=list)
 
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Return the rows of a SELECT as far as they can be read."""
+    def rows(self, sql: str, *, needed: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT as far as they can be read, without those that lack what they need."""
         found: list[dict[str, Any]] = []
         try:
             cursor = self.connection.execute(sql)
@@ -36,7 +39,10 @@ class Database:
                 f"the table {table} cannot be read beyond row {len(found)} ({error}); what stands before was imported."
             )
             self.damages.append(f"{self.path.name}: {said}")
-        return found
+        whole = [row for row in found if all(row[name] is not None for name in needed)]
+        if len(whole) < len(found):
+            self.damages.append(f"{self.path.name}: {len(found) - len(whole)} damaged rows were left out.")
+        return whole
 
     def tables(self) -> set[str]:
         return {row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -59,12 +65,28 @@ def opened(path: Path) -> Iterator[Database]:
         raise Corrupt(f"{path} is no SQLite file, or its beginning is damaged.", hint="Nothing of it can be imported.")
     # With its log beside it the file is read as its writer sees it; alone, it needs no lock and no writable folder.
     has_log = path.with_name(path.name + "-wal").exists()
-    options = "mode=ro" if has_log else "mode=ro&immutable=1"
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{options}", uri=True)) as connection:
-        db = Database(path, connection)
-        if not has_log and (missing := _missing_bytes(path)):
-            db.damages.append(f"{path.name} is cut: {missing} bytes are missing; what is there was imported.")
-        yield db
+    missing = 0 if has_log else _missing_bytes(path)
+    with _padded(path, missing) as file:
+        options = "mode=ro" if has_log else "mode=ro&immutable=1"
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?{options}", uri=True)) as connection:
+            db = Database(path, connection)
+            if missing:
+                db.damages.append(f"{path.name} is cut: {missing} bytes are missing; what can be read was imported.")
+            yield db
+
+
+@contextmanager
+def _padded(path: Path, missing: int) -> Iterator[Path]:
+    """Yield a file, or a copy of a cut one in full length: SQLite reads nothing of a file that is too short."""
+    if not missing:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(path, folder))
+        size = copy.stat().st_size
+        os.truncate(copy, size - size % _page_bytes(path))  # half a page holds halves of numbers
+        os.truncate(copy, size + missing)
+        yield copy
 
 
 def _missing_bytes(path: Path) -> int:
@@ -73,6 +95,11 @@ def _missing_bytes(path: Path) -> int:
         head = file.read(100)
     if len(head) < 100:
         return 100 - len(head)
-    page = int.from_bytes(head[16:18], "big")
     pages = int.from_bytes(head[28:32], "big") if head[24:28] == head[92:96] else 0
-    return max(0, (65536 if page == 1 else page) * pages - path.stat().st_size)
+    return max(0, _page_bytes(path) * pages - path.stat().st_size)
+
+
+def _page_bytes(path: Path) -> int:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(18)[16:], "big")
+    return 65536 if size <= 1 else size
