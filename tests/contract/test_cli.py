@@ -261,7 +261,8 @@ def test_help_of_every_verb_is_there_and_heavy_libraries_are_not() -> None:
     assert done.stdout.endswith("[]\n")
     listed = set(re.findall(r"^  (\w+)  +\w", done.stdout, re.M))
     assert listed == {
-        "serve", "demo", "train", "launch", "runs", "show", "cancel", "resume", "sql", "rebuild", "publish", "doctor",
+        "serve", "demo", "train", "launch", "runs", "show", "cancel", "resume", "import", "sql", "rebuild", "publish",
+        "doctor",
     }  # fmt: skip
 
 
