@@ -157,7 +157,10 @@ WITH said AS (
   GROUP BY run_id
 ),
 hours AS (
-  SELECT run_id, sum(greatest(0, epoch_us(ended_at - started_at))) / 3.6e9 AS wall_hours
+  -- greatest() passes over NULL: an attempt without a start has no hours, not none.
+  SELECT
+    run_id,
+    sum(greatest(0, epoch_us(ended_at - started_at))) FILTER (WHERE started_at IS NOT NULL) / 3.6e9 AS wall_hours
   FROM run_attempts
   WHERE run_id IN getvariable('touched')
   GROUP BY run_id

@@ -267,3 +267,13 @@ def test_compute_hours_and_cost_of_all_attempts(yard: Yard, store: Store) -> Non
     assert session["gpu_hours"] == pytest.approx(4.0)
     assert float(session["training_cost_usd"]) == pytest.approx(0.16)
     assert session["duration_hours"] == pytest.approx(8.0)
+
+
+def test_hours_are_unknown_without_a_start(yard: Yard, store: Store) -> None:
+    pen = pen_of(yard)
+    pen.emit("queued", kind="train")
+    pen.emit("ended", status="completed")
+    pen.journal.close()
+    store.ingest(snapshot=True)
+    session = one(store, "SELECT gpu_hours, training_cost_usd FROM training_sessions")
+    assert session == {"gpu_hours": None, "training_cost_usd": None}
