@@ -57,7 +57,7 @@ lint: install  ## ruff, mypy in strict mode, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install  ## print the benchmark table (SHORT=1: a quick one)
+bench: assets  ## print the benchmark table (SHORT=1: a quick one)
 	$(BIN)/python -m pytest tests/bench -p no:xdist -s -q $(if $(SHORT),--short) $(PYTEST_ARGS)
 
 proof: install  ## the long kill, soak and simulation tests (SHORT=1: a quick round)

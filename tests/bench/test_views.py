@@ -49,7 +49,7 @@ FROM range(100 * $sessions) AS t(i);
 INSERT INTO transfer_learning_sessions BY NAME
 SELECT id, agent_id AS target_agent_id, 'x' AS source_agent_id, 1.0 AS training_time_hours, started_at, completed_at,
   status
-FROM training_sessions WHERE random() < 0.1;
+FROM training_sessions WHERE model_version LIKE '%0';
 """
 
 
