@@ -118,7 +118,7 @@ def test_an_unknown_run_fails_with_a_hint(command: Command, full: Path, referenc
 
 def test_an_ambiguous_prefix_says_which_runs_it_means(command: Command, full: Path) -> None:
     ids = [row["id"] for row in command("runs", "--format", "json").rows]
-    said = command("show", os.path.commonprefix(ids))  # ids begin with their time: made together, they begin alike
+    said = command("show", ids[0][:8])  # ids begin with their time: eight digits are a minute
     assert said.code == 1
     assert sum(run_id in said.err for run_id in ids) == 2
 
