@@ -1,9 +1,9 @@
--- `lines` holds parsed journal lines of the kinds epoch and metrics. Rows arrive clustered by run, which the zone maps like.
+-- Rows go in clustered by run, which the zone maps like.
 INSERT INTO training_epochs BY NAME
 SELECT
-  CAST(run AS UUID) AS session_id,
+  session_id,
   CAST(epoch AS INTEGER) AS epoch,
-  coalesce(attempt, 1) AS attempt,
+  attempt,
   step,
   train_loss,
   val_loss,
@@ -16,7 +16,6 @@ SELECT
   memory_gb,
   gpu_utilization,
   cpu_utilization,
-  make_timestamp("at") AS logged_at
+  logged_at
 FROM lines
-WHERE k = 'epoch'
-ORDER BY run, epoch;
+WHERE usable AND k = 'epoch';

@@ -1,12 +1,12 @@
--- `lines` holds parsed journal lines of the kinds epoch and metrics: both may have a list of free metrics.
+-- Both epochs and metrics may have a list of free metrics.
 INSERT INTO metrics BY NAME
 SELECT
-  CAST(run AS UUID) AS session_id,
-  coalesce(attempt, 1) AS attempt,
+  session_id,
+  attempt,
   step,
-  CAST(epoch AS DOUBLE) AS epoch,
+  epoch,
   metric.name AS name,
   metric.value AS value,
-  make_timestamp("at") AS logged_at
-FROM (SELECT run, attempt, step, epoch, "at", unnest(metrics) AS metric FROM lines)
+  logged_at
+FROM (SELECT session_id, attempt, step, epoch, logged_at, unnest(metrics) AS metric FROM lines WHERE usable)
 WHERE metric.name IS NOT NULL;

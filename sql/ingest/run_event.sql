@@ -1,11 +1,10 @@
--- `lines` holds everything else that happened to runs, each with its whole line as body.
+-- Everything else that happened to runs, each with its whole line as body.
 INSERT INTO run_events BY NAME
 SELECT
-  CAST(run AS UUID) AS run_id,
-  make_timestamp("at") AS logged_at,
-  k AS kind,
-  attempt,
-  CAST(body AS JSON) AS body,
-  journal,
-  line_offset
-FROM lines;
+  unnest($run::UUID[]) AS run_id,
+  make_timestamp(unnest($at::BIGINT[])) AS logged_at,
+  unnest($kind::VARCHAR[]) AS kind,
+  unnest($attempt::INTEGER[]) AS attempt,
+  unnest($body::JSON[]) AS body,
+  unnest($journal::VARCHAR[]) AS journal,
+  unnest($line_offset::BIGINT[]) AS line_offset;

@@ -57,7 +57,7 @@ FROM training_sessions WHERE model_version LIKE '%0';
 def world(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     path: Path = tmp_path_factory.mktemp("views") / "world.duckdb"
     with duckdb.connect(str(path)) as db:
-        migrate(db, replace_views=True)
+        migrate(db, {}, replace_views=True)
         for statement in _WORLD.split(";\n"):
             db.execute(statement.replace("$sessions", "2000" if short else "20000"))
         db.execute("CHECKPOINT")

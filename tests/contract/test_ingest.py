@@ -122,10 +122,13 @@ POISON: dict[str, bytes | str] = {
     "no epoch": f'{{"k":"epoch",{HEAD}}}',
     "half an epoch": f'{{"k":"epoch",{HEAD},"epoch":1.5}}',
     "loss is text": f'{{"k":"epoch",{HEAD},"epoch":1,"val_loss":"low"}}',
-    "loss beyond doubles": f'{{"k":"epoch",{HEAD},"epoch":1,"val_loss":1e999}}',
+    "half a step": f'{{"k":"metrics",{HEAD},"step":1.5,"metrics":[]}}',
+    "half an attempt": f'{{"k":"epoch",{HEAD},"attempt":1.5,"epoch":1}}',
+    "tokens beyond integers": f'{{"k":"epoch",{HEAD},"epoch":1,"tokens":9223372036854775808}}',
     "one key twice": f'{{"k":"epoch",{HEAD},"epoch":1,"epoch":2}}',
     "metrics is a mapping": f'{{"k":"metrics",{HEAD},"step":1,"metrics":{{"loss":1}}}}',
     "metrics of mixed kinds": f'{{"k":"metrics",{HEAD},"step":1,"metrics":[1,{{"name":"a","value":1}}]}}',
+    "a long text where a number is due": f'{{"k":"epoch",{HEAD},"epoch":["{"é" * 200}"]}}',
     "attempt zero": f'{{"k":"epoch",{HEAD},"attempt":0,"epoch":1}}',
     "attempt beyond integers": f'{{"k":"started",{HEAD},"attempt":99999999999}}',
     "attempt is true": f'{{"k":"started",{HEAD},"attempt":true}}',
@@ -157,6 +160,8 @@ def test_a_poison_line_is_set_aside_with_a_reason_and_blocks_nothing(yard: Yard,
 
 
 ODD = {
+    "numbers in quotes": f'{{"k":"epoch",{HEAD},"epoch":"1","val_loss":"NaN"}}\n',
+    "a loss beyond doubles": f'{{"k":"epoch",{HEAD},"epoch":1,"val_loss":1e999}}\n',
     "Windows line ends": f'{{"k":"epoch",{HEAD},"epoch":1}}\r\n',
     "keys in another order": f'{{"epoch": 1, {HEAD}, "k": "epoch"}}\n',
     "an empty line": f'\n\n{{"k":"epoch",{HEAD},"epoch":1}}\n',
@@ -174,8 +179,8 @@ ODD = {
             '"k":"ended","attempt":1,"status":"failed","early_stopped":"x","cpu_seconds":"x","tokens":1e40',
         )
     )
-    + f'{{"k":"epoch",{HEAD},"epoch":1,"tokens":9223372036854775807}}\n'
-    + f'{{"k":"epoch",{HEAD},"epoch":2,"tokens":9223372036854775807,"val_loss":1e308,"train_loss":-1e308}}\n',
+    + f'{{"k":"epoch",{HEAD},"epoch":1,"tokens":9007199254740991}}\n'
+    + f'{{"k":"epoch",{HEAD},"epoch":2,"tokens":9007199254740991,"val_loss":1e308,"train_loss":-1e308}}\n',
 }
 
 

@@ -112,7 +112,7 @@ def at_once(folder: Path, journals: list[bytes]) -> dict[str, list[str]]:
     for place, data in enumerate(journals):
         (yard.events / f"{place}.jsonl").write_bytes(data)
     store = Store(yard)
-    store.ingest()
+    store.ingest(snapshot=True)
     found = tables(store)
     store.close()
     return found

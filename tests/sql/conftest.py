@@ -42,7 +42,7 @@ class Tables:
 @pytest.fixture(scope="module")
 def tables() -> Iterator[Tables]:
     duck = duckdb.connect(config={"threads": 1})
-    migrate(duck, replace_views=True)
+    migrate(duck, {}, replace_views=True)
     yield Tables(duck)
     duck.close()
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from typing import Any
 from uuid import UUID
 
 import duckdb
-import pyarrow as pa
 
 from runyard.core.clock import now
-from runyard.core.paths import Yard, resource
+from runyard.core.paths import Yard
 from runyard.store.journals import read_chunk
 from runyard.store.lease import transaction
-from runyard.store.lines import Chunk, Parsed, Rejected, parse
+from runyard.store.lines import Chunk, Parsed, Rejected, RunEvent, parse, sql
 
 _ROUND_BYTES = 64 << 20
 _REJECTED_CHARACTERS = 10_000
-_ENDED = "SELECT id FROM training_sessions WHERE id IN getvariable('touched') AND is_terminal(status)"
+_BEHIND = """
+SELECT DISTINCT session_id, coalesce(is_terminal(status), false)
+FROM sessions_behind LEFT JOIN training_sessions ON id = session_id
+"""
 
 
 @dataclass(frozen=True)
@@ -31,24 +32,20 @@ class Folded:
     reached: Mapping[str, int]
 
 
-@cache
-def _sql(name: str) -> str:
-    return (resource("sql") / "ingest" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Iterable[str]) -> Folded:
+def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, sizes: Mapping[str, float]) -> Folded:
     """Fold what is new in some journals into the attached store.
 
     Each round is one transaction: rows, offsets, and the rows of the runs that they touch. What is written after the
     start waits for the next fold, or busy writers would keep the store from everybody else on a slow machine.
 
+    Args:
+        sizes: bytes of each journal now; infinity for one that has ended, whose bytes nobody counted.
+
     Raises:
         Unavailable: the disk is full; the round is rolled back.
     """
-    offsets = _offsets(cursor)
-    reached = {name: offsets.get(name, 0) for name in journals}
-    sizes = {name: _size(yard, name) for name in reached}
-    waiting = list(reached)
+    reached = dict.fromkeys(sizes, 0) | _offsets(cursor, list(sizes))
+    waiting = [name for name, end in reached.items() if end < sizes[name]]
     events = rejected = 0
     while waiting:
         chunks: dict[str, Chunk] = {}
@@ -60,7 +57,7 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Itera
                 room -= len(chunk.data)
         if not chunks:
             break
-        parsed = parse(list(chunks.values()))
+        parsed = parse(cursor, list(chunks.values()))
         moved = {name: chunk.offset + len(chunk.data) for name, chunk in chunks.items()}
         with transaction(cursor, yard.store_db):
             insert(cursor, parsed, moved)
@@ -71,72 +68,64 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, journals: Itera
     return Folded(events, rejected, reached)
 
 
-def _size(yard: Yard, journal: str) -> float:
-    try:
-        return (yard.home / journal).stat().st_size
-    except FileNotFoundError:
-        return float("inf")  # compressed, so it has ended: read on until nothing more comes
-
-
-def _offsets(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    return dict(cursor.execute("SELECT journal, bytes FROM journal_offsets").fetchall())
+def _offsets(cursor: duckdb.DuckDBPyConnection, journals: Sequence[str]) -> dict[str, int]:
+    query = "SELECT journal, bytes FROM journal_offsets WHERE journal IN $journals"
+    return dict(cursor.execute(query, {"journals": journals}).fetchall())
 
 
 def insert(cursor: duckdb.DuckDBPyConnection, parsed: Parsed, offsets: Mapping[str, int]) -> None:
     """Insert parsed lines and the offsets they reach; the caller owns the transaction."""
-    if parsed.bulk is not None:
-        with _registered(cursor, parsed.bulk):
-            cursor.execute(_sql("epoch"))
-            if parsed.bulk["metrics"].null_count < parsed.bulk.num_rows:
-                cursor.execute(_sql("metrics"))
-    if parsed.run_events is not None:
-        with _registered(cursor, parsed.run_events):
-            cursor.execute(_sql("run_event"))
+    if parsed.bulk_rows:
+        cursor.execute(sql("epoch"))
+        cursor.execute(sql("behind"))
+    if parsed.has_metrics:
+        cursor.execute(sql("metrics"))
+    if parsed.run_events:
+        cursor.execute(sql("run_event"), _columns(parsed.run_events))
     if parsed.rejected:
         _insert_rejected(cursor, parsed.rejected)
-    with _registered(cursor, pa.table({"journal": list(offsets), "bytes": list(offsets.values())})):
-        cursor.execute("INSERT OR REPLACE INTO journal_offsets SELECT journal, bytes FROM lines")
-    _refresh(cursor, parsed.runs_with_events(), parsed.runs_with_epochs())
+    cursor.execute(sql("offsets"), {"journals": list(offsets), "bytes": list(offsets.values())})
+    _fold_runs(cursor, parsed.runs_with_events())
 
 
-def _refresh(cursor: duckdb.DuckDBPyConnection, said: set[UUID], logged: set[UUID]) -> None:
-    """Make the own rows of runs again: whole after an event of the run, their progress alone after epochs."""
-    if logged - said:
-        _touch(cursor, logged - said)
-        said = said | {run for (run,) in cursor.execute(_ENDED).fetchall()}
-    if said:
-        _touch(cursor, said)
-        cursor.execute(_sql("fold_runs"))
-        cursor.execute(_sql("fold_curves"))
-    if logged - said:
-        _touch(cursor, logged - said)
-        cursor.execute(_sql("fold_progress"))
+def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
+    """Make the own rows of some runs again from their events and curves."""
+    if touched := sorted(runs):
+        cursor.execute("SET VARIABLE touched = $touched", {"touched": touched})
+        cursor.execute(sql("fold_runs"))
+        cursor.execute(sql("fold_curves"))
 
 
-def _touch(cursor: duckdb.DuckDBPyConnection, runs: set[UUID]) -> None:
-    cursor.execute("SET VARIABLE touched = $touched", {"touched": sorted(runs)})
+def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
+    """Bring the sessions that have gone on up to date with their epochs.
+
+    Their rows are read in snapshots and by whoever watches, so this is done before those, not for every batch.
+
+    Raises:
+        Unavailable: the disk is full.
+    """
+    behind = cursor.execute(_BEHIND).fetchall()
+    if behind:
+        with transaction(cursor, yard.store_db):
+            _fold_runs(cursor, (session for session, is_over in behind if is_over))
+            cursor.execute("SET VARIABLE touched = $touched", {"touched": [s for s, is_over in behind if not is_over]})
+            cursor.execute(sql("fold_curves"))
+            cursor.execute("DELETE FROM sessions_behind")
 
 
-@contextmanager
-def _registered(cursor: duckdb.DuckDBPyConnection, table: pa.Table) -> Iterator[None]:
-    cursor.register("lines", table)
-    try:
-        yield
-    finally:
-        cursor.unregister("lines")
+def _columns(events: Sequence[RunEvent]) -> dict[str, list[Any]]:
+    return {name: [getattr(event, name) for event in events] for name in RunEvent.__dataclass_fields__}
 
 
 def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Sequence[Rejected]) -> None:
-    table = pa.table(
-        {
-            "journal": [item.journal for item in rejected],
-            "line_offset": [item.offset for item in rejected],
-            "line": [_shortened(item.text) for item in rejected],
-            "reason": [item.reason[:_REJECTED_CHARACTERS] for item in rejected],
-        }
-    )
-    with _registered(cursor, table):
-        cursor.execute("INSERT INTO rejected_events SELECT *, ? FROM lines", [now()])
+    columns = {
+        "journals": [item.journal for item in rejected],
+        "offsets": [item.offset for item in rejected],
+        "texts": [_shortened(item.text) for item in rejected],
+        "reasons": [item.reason[:_REJECTED_CHARACTERS] for item in rejected],
+        "now": now(),
+    }
+    cursor.execute(sql("rejected"), columns)
 
 
 def _shortened(text: bytes) -> str:

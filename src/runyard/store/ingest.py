@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -17,9 +17,8 @@ import orjson
 from runyard.core.errors import RunyardError, Unavailable
 from runyard.core.paths import Yard
 from runyard.store import publish
-from runyard.store.arrow import spare_pandas
 from runyard.store.flock import flock
-from runyard.store.fold import Folded, fold_journals
+from runyard.store.fold import Folded, fold_behind, fold_journals
 from runyard.store.journals import Journals, compress_ended, count_lines
 from runyard.store.lease import Lease, shared_lease
 from runyard.store.migrate import applied, migrate
@@ -116,10 +115,13 @@ class Ingest:
 
     def _run(self, verb: str, wait_seconds: float, snapshot: bool, replace_views: bool) -> Ingested | None:
         result: Ingested | None = Ingested()
-        if replace_views or self._has_work(snapshot):
+        sizes = self._work(snapshot)
+        if sizes is None and replace_views:
+            sizes = self.journals.sizes()
+        if sizes is not None:
             try:
                 with flock(self.yard.lock, verb=verb, wait_seconds=wait_seconds) as lock:
-                    result = self._run_locked(lock, snapshot, replace_views, max(1.0, wait_seconds))
+                    result = self._run_locked(lock, sizes, snapshot, replace_views, max(1.0, wait_seconds))
             except Unavailable:
                 if wait_seconds > 0:
                     raise
@@ -129,28 +131,30 @@ class Ingest:
         publish.keep_house(self.yard)
         return result
 
-    def _has_work(self, snapshot: bool) -> bool:
-        hint = Hint.read(self.yard)
-        if not self.yard.store_db.exists():
-            return True
-        if any(size != hint.folded.get(name, 0) for name, size in self.journals.sizes().items()):
-            return True
-        return publish.is_stale(self.yard) if snapshot else publish.is_due(self.yard, hint.copy_seconds)
+    def _work(self, snapshot: bool) -> dict[str, int] | None:
+        """Return the sizes of the open journals when there is something to do, else None."""
+        hint, sizes = Hint.read(self.yard), self.journals.sizes()
+        if not self.yard.store_db.exists() or any(size != hint.folded.get(name, 0) for name, size in sizes.items()):
+            return sizes
+        due = snapshot or publish.is_due(self.yard, hint.copy_seconds)
+        return sizes if due and publish.is_stale(self.yard) else None
 
-    def _run_locked(self, lock: int, snapshot: bool, replace_views: bool, patience: float) -> Ingested:
+    def _run_locked(
+        self, lock: int, sizes: Mapping[str, int], snapshot: bool, replace_views: bool, patience: float
+    ) -> Ingested:
         drop_leftovers(self.yard)
-        open_journals = list(self.journals.sizes())
         before = Hint.read(self.yard)
-        folded = self._fold(open_journals, replace_views, patience) if self.yard.store_db.exists() else None
+        due = snapshot or publish.is_due(self.yard, before.copy_seconds)
+        folded = self._fold(sizes, due, replace_views, patience) if self.yard.store_db.exists() else None
         is_new = folded is None
         if folded is None:
             folded = rebuild(self.yard, self.lease)
         copy, copy_seconds = None, before.copy_seconds
-        if is_new or (snapshot and publish.is_stale(self.yard)) or publish.is_due(self.yard, copy_seconds):
+        if is_new or (due and publish.is_stale(self.yard)):
             copy, seconds = publish.take_snapshot(self.yard, self.lease, lock)
             # Of the last copies together: a disk that is busy once is no larger store.
             copy_seconds = (2 * copy_seconds + seconds) / 3 if copy_seconds else seconds
-        reached = {name: folded.reached[name] for name in open_journals if name in folded.reached}
+        reached = {name: folded.reached[name] for name in sizes if name in folded.reached}
         for name, end in list(reached.items()):
             # Whoever wrote since the last time is alive; the others are asked.
             if before.folded.get(name, end) == end and compress_ended(self.yard, name, end):
@@ -158,20 +162,22 @@ class Ingest:
         Hint(reached, copy_seconds).write(self.yard)
         return Ingested(folded.events, folded.rejected, copy.number if copy else None)
 
-    def _fold(self, journals: Iterable[str], replace_views: bool, patience: float) -> Folded | None:
+    def _fold(self, sizes: Mapping[str, int], due: bool, replace_views: bool, patience: float) -> Folded | None:
         """Fold into the store that is there; None when it holds no tables, so that it must be made anew."""
         with self.lease.writing(patience_seconds=patience) as cursor:
-            if not applied(cursor):
+            if not (done := applied(cursor)):
                 return None
-            migrate(cursor, replace_views=replace_views)
-            return fold_journals(cursor, self.yard, journals)
+            migrate(cursor, done, replace_views=replace_views)
+            folded = fold_journals(cursor, self.yard, sizes)
+            if due or is_watched(self.yard):
+                fold_behind(cursor, self.yard)
+            return folded
 
 
 class Ticker:
     """The thread of a runner, the server or a script that ingests every two seconds, or faster while a page watches.
 
-    `on_tick` is called once a tick before the ingest, for what else is due, such as pumping the queue. `own_process`
-    says that the process is Runyard's own, so that pandas can be spared.
+    `on_tick` is called once a tick before the ingest, for what else is due, such as pumping the queue.
     """
 
     def __init__(
@@ -180,10 +186,7 @@ class Ticker:
         *,
         lease: Lease | None = None,
         on_tick: Callable[[], None] | None = None,
-        own_process: bool = False,
     ) -> None:
-        if own_process:
-            spare_pandas()
         self._ingest_of = lease
         self.yard = yard
         self._on_tick = on_tick

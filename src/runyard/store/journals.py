@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import zstandard
 
@@ -72,15 +73,16 @@ def read_chunk(yard: Yard, journal: str, offset: int) -> Chunk | None:
     Raises:
         Corrupt: the journal was compressed and damaged since.
     """
-    path = yard.home / journal
+    path = f"{yard.home}/{journal}"
     try:
-        with path.open("rb") if path.exists() else zstandard.open(f"{path}.zst", "rb") as file:
-            file.seek(offset)
-            data = file.read(READ_BYTES)
-            while b"\n" not in data and (more := file.read(READ_BYTES)):
-                data += more
-        if not path.exists() and len(data) < READ_BYTES:
-            _refuse_cut(path.with_name(path.name + ".zst"), offset + len(data))
+        try:
+            with open(path, "rb", buffering=0) as file:
+                data = _read_from(file, offset, os.fstat(file.fileno()).st_size)
+        except FileNotFoundError:
+            with zstandard.open(f"{path}.zst", "rb") as file:
+                data = _read_from(file, offset, offset + READ_BYTES)
+            if len(data) < READ_BYTES:
+                _refuse_cut(Path(f"{path}.zst"), offset + len(data))
     except zstandard.ZstdError as error:
         raise Corrupt(
             f"The journal {journal}.zst is damaged: {error}.",
@@ -88,6 +90,15 @@ def read_chunk(yard: Yard, journal: str, offset: int) -> Chunk | None:
         ) from error
     end = data.rfind(b"\n") + 1
     return Chunk(journal, offset, data[:end]) if end else None
+
+
+def _read_from(file: BinaryIO, offset: int, end: int) -> bytes:
+    """Return what is between two places, READ_BYTES of it or as much more as a whole line takes."""
+    file.seek(offset)
+    data = file.read(min(READ_BYTES, max(0, end - offset)))
+    while data and b"\n" not in data and (more := file.read(READ_BYTES)):
+        data += more
+    return data
 
 
 def count_lines(yard: Yard, journal: str, offset: int) -> int:

@@ -1,39 +1,24 @@
-"""Journal lines into Arrow tables, in bulk; what cannot be used is set aside with its reason."""
+"""Journal lines into a table, read in bulk by DuckDB; what cannot be used is set aside with its reason."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import json as arrow_json
 
-_METRICS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.float64())]))
-_FLOATS = (
-    *("train_loss", "val_loss", "val_metric", "epoch_seconds", "learning_rate", "gradient_norm"),
-    *("memory_gb", "gpu_utilization", "cpu_utilization"),
-)
-# One schema for all kinds: of a run event it holds the head alone, its body is the line itself.
-SCHEMA = pa.schema(
-    [
-        *(("k", pa.string()), ("run", pa.string()), ("attempt", pa.int32()), ("at", pa.int64())),
-        *(("epoch", pa.float64()), ("step", pa.int64()), ("samples", pa.int64()), ("tokens", pa.int64())),
-        *((name, pa.float64()) for name in _FLOATS),
-        ("metrics", _METRICS),
-    ]
-)
-RUN_EVENT = pa.schema(
-    [
-        *(("run", pa.string()), ("attempt", pa.int32()), ("at", pa.int64()), ("k", pa.string())),
-        *(("body", pa.string()), ("journal", pa.string()), ("line_offset", pa.int64())),
-    ]
-)
+from runyard.core.paths import resource
+
 BULK_KINDS = ("epoch", "metrics")
 QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows from them: see fold_runs.sql
 RUN_EVENT_KINDS = frozenset(
@@ -43,10 +28,20 @@ RUN_EVENT_KINDS = frozenset(
     )
 )
 ENDINGS = ("completed", "failed", "cancelled")
-END_OF_TIME_US = 253_402_300_800_000_000  # the year 10000: beyond it neither Python nor pages can show a time
-_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-_PARSE = arrow_json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
-_READ = arrow_json.ReadOptions(use_threads=False, block_size=64 << 20)
+END_OF_TIME_US = 1 << 53  # the year 2255: beyond it a double, as which JSON's numbers are read, is not exact
+_USUAL_LENGTH = 16 << 20  # DuckDB's own default; a longer line is read with all the room it needs
+_INTO_NEW_TABLE = "CREATE OR REPLACE TEMP TABLE lines AS"
+_SUMMARY = """
+SELECT
+  count(*) FILTER (usable),
+  coalesce(bool_or(usable AND metrics IS NOT NULL), false),
+  coalesce(bool_and(usable), true)
+FROM lines
+"""
+# DuckDB quotes the line, and may cut it inside a character: its message is no UTF-8 then.
+_UNREADABLE = (duckdb.ProgrammingError, duckdb.DataError, UnicodeDecodeError)
+_WHERE = re.compile(r"^.* in file .* in line \d+: ")  # the file is ours, the line has its address beside it
+_NOT_NUMBERS = {"k", "run", "metrics"}
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -69,161 +64,205 @@ class Rejected:
     reason: str
 
 
+@dataclass(frozen=True)
+class RunEvent:
+    """What happened to a run, with the line itself as its body and the address of that line."""
+
+    run: UUID
+    at: int
+    kind: str
+    attempt: int | None
+    body: str
+    journal: str
+    line_offset: int
+
+
 @dataclass
 class Parsed:
-    """Lines as tables: epochs and metrics in bulk, run events with their whole body."""
+    """What some lines hold beside the epochs and metrics, which are the usable rows of the table `lines`."""
 
-    bulk: pa.Table | None = None
-    run_events: pa.Table | None = None
+    bulk_rows: int = 0
+    has_metrics: bool = False
+    run_events: list[RunEvent] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
     @property
     def events(self) -> int:
-        return sum(table.num_rows for table in (self.bulk, self.run_events) if table is not None)
-
-    def runs_with_epochs(self) -> set[UUID]:
-        """Return the runs that have an epoch among these lines."""
-        if self.bulk is None:
-            return set()
-        return _runs(self.bulk["run"].filter(pc.equal(self.bulk["k"], "epoch")))
+        return self.bulk_rows + len(self.run_events)
 
     def runs_with_events(self) -> set[UUID]:
         """Return the runs of which a run event among these lines may change their own row."""
-        if self.run_events is None:
-            return set()
-        return _runs(self.run_events["run"].filter(pc.invert(_is_one_of(self.run_events["k"], QUIET_KINDS))))
-
-
-def _is_one_of(column: pa.ChunkedArray, kinds: tuple[str, ...]) -> pa.ChunkedArray:
-    return pc.is_in(column, pa.array(kinds))
-
-
-def _runs(column: pa.ChunkedArray) -> set[UUID]:
-    return {UUID(run) for run in pc.unique(column).to_pylist()}
+        return {event.run for event in self.run_events if event.kind not in QUIET_KINDS}
 
 
 class _Lines:
-    """The lines of some chunks, numbered; blank ones do not count."""
+    """The lines of some chunks, numbered when that is needed first; blank ones do not count."""
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self.chunks = chunks
-        self.data = b"".join(chunk.data for chunk in chunks)
-        self.codes = np.frombuffer(self.data, np.uint8)
-        ends = np.flatnonzero(self.codes == ord("\n")) + 1
+
+    @cached_property
+    def data(self) -> bytes:
+        return b"".join(chunk.data for chunk in self.chunks)
+
+    @cached_property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return where each line starts and ends, its newline included."""
+        ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n")) + 1
         starts = np.concatenate(([0], ends[:-1]))
         solid = ends - starts > 1
-        self.starts, self.ends = starts[solid], ends[solid]
-        self._chunk_ends = np.cumsum([len(chunk.data) for chunk in chunks])
+        return starts[solid], ends[solid]
+
+    def __len__(self) -> int:
+        return len(self.bounds[0])
 
     def text(self, place: int) -> bytes:
-        return self.data[self.starts[place] : self.ends[place]]
+        starts, ends = self.bounds
+        return self.data[starts[place] : ends[place]]
+
+    @cached_property
+    def _chunk_ends(self) -> np.ndarray:
+        return np.cumsum([len(chunk.data) for chunk in self.chunks])
 
     def address(self, place: int) -> tuple[str, int]:
         """Return the journal of a line and where in it the line starts."""
-        start = int(self.starts[place])
+        start = int(self.bounds[0][place])
         number = int(np.searchsorted(self._chunk_ends, start, side="right"))
         chunk = self.chunks[number]
         return chunk.journal, chunk.offset + start - int(self._chunk_ends[number]) + len(chunk.data)
 
-    def are_objects(self, first: int, last: int) -> bool:
-        """Return whether each line is `{...}`. No whole object ends in the line after its first: `}` and `{` would
-        meet without a comma. So as many objects as lines means one on each.
-        """
-        opening, closing = self.codes[self.starts[first:last]], self.codes[self.ends[first:last] - 2]
-        return bool((opening == ord("{")).all() and (closing == ord("}")).all())
+
+@cache
+def sql(name: str) -> str:
+    """Return the text of a statement of the ingest."""
+    return (resource("sql") / "ingest" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def parse(chunks: Sequence[Chunk]) -> Parsed:
-    """Return the tables of some journal lines; no line is lost: it is in a table or among the rejected."""
+def parse(cursor: duckdb.DuckDBPyConnection, chunks: Sequence[Chunk]) -> Parsed:
+    """Read some journal lines into the temporary table `lines`; no line is lost.
+
+    Each is a usable row of that table, a run event or among the rejected.
+    """
     parsed, lines = Parsed(), _Lines(chunks)
-    bulk: list[pa.Table] = []
-    rows: list[dict[str, object]] = []
-    for first, table in _tables(lines, 0, len(lines.starts), parsed.rejected):
-        is_bulk = pc.fill_null(_is_one_of(table["k"], BULK_KINDS), False)
-        usable = pc.and_(is_bulk, _usable(table))
-        if not pc.all(usable).as_py():
-            for row in np.flatnonzero(~usable.to_numpy()).tolist():
-                if is_bulk[row].as_py():
-                    reason = "run is not a UUID, or at, attempt or epoch is missing or out of range"
-                    parsed.rejected.append(Rejected(*lines.address(first + row), lines.text(first + row), reason))
-                else:
-                    rows += _run_events(lines, first + row, parsed.rejected)
-            table = table.filter(usable)
-        bulk.append(table)
-    if bulk and (joined := pa.concat_tables(bulk)).num_rows:
-        parsed.bulk = joined
-    if rows:
-        parsed.run_events = pa.Table.from_pylist(rows, schema=RUN_EVENT)
+    read = _read_all(cursor, chunks) or _read_in_pieces(cursor, lines, parsed)
+    if not read:
+        return parsed
+    parsed.bulk_rows, parsed.has_metrics, is_all = _one(cursor, _SUMMARY)
+    if not is_all:
+        for row, kind in cursor.execute("SELECT rowid, k FROM lines WHERE NOT usable ORDER BY rowid").fetchall():
+            place = read[row]
+            if kind in BULK_KINDS:
+                reason = "run is not a UUID, or at, attempt, epoch or a count is missing or not a whole number in range"
+                parsed.rejected.append(Rejected(*lines.address(place), lines.text(place), reason))
+            else:
+                _add_run_event(lines, place, parsed)
     return parsed
 
 
-def _tables(lines: _Lines, first: int, last: int, rejected: list[Rejected]) -> Iterator[tuple[int, pa.Table]]:
-    """Parse at once; where that fails, halve until the bad lines stand alone. Yields (number of first line, table)."""
-    if first == last:
-        return
+def _read_all(cursor: duckdb.DuckDBPyConnection, chunks: Sequence[Chunk]) -> Sequence[int]:
+    """Read all lines at once, as is nearly always possible; returns their numbers, or none."""
     try:
-        if last - first == 1:
-            yield first, _table(lines.text(first).strip(_BLANK) + b"\n", 1)
-        elif lines.are_objects(first, last):
-            yield first, _table(memoryview(lines.data)[lines.starts[first] : lines.ends[last - 1]], last - first)
-        else:
-            raise pa.ArrowInvalid("a line is no object")
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        if last - first > 1:
-            middle = (first + last) // 2
-            yield from _tables(lines, first, middle, rejected)
-            yield from _tables(lines, middle, last, rejected)
-        elif _is_run_event(lines.text(first)):  # Arrow has no use for, say, a text as its step; its body has
-            yield first, pa.Table.from_pylist([{}], schema=SCHEMA)
-        else:
-            rejected.append(Rejected(*lines.address(first), lines.text(first), str(error)))
+        count = _read(cursor, _INTO_NEW_TABLE, [chunk.data for chunk in chunks], _USUAL_LENGTH)
+    except _UNREADABLE:
+        return []
+    ends = sum(int(np.count_nonzero(np.frombuffer(chunk.data, np.uint8) == ord("\n"))) for chunk in chunks)
+    return range(count) if count == ends else []  # DuckDB passes over blanks: which was it?
 
 
-def _table(data: bytes | memoryview, count: int) -> pa.Table:
-    if data[0] != ord("{"):
-        raise pa.ArrowInvalid("not a JSON object")  # and a null at the very beginning crashes Arrow 26
-    str(data, "utf-8")  # Arrow does not look, and DuckDB would refuse the whole batch
-    table = arrow_json.read_json(pa.BufferReader(data), parse_options=_PARSE, read_options=_READ)
-    if table.num_rows != count:
-        raise pa.ArrowInvalid("a line holds more or less than one event")
-    return table
+def _read_in_pieces(cursor: duckdb.DuckDBPyConnection, lines: _Lines, parsed: Parsed) -> list[int]:
+    """Halve until the bad lines stand alone, those that look odd apart; returns the lines as their rows lie."""
+    done: list[int] = []
+    looks_good = [_looks_good(lines.text(place)) for place in range(len(lines))]
+    pieces = [[place for place, good in enumerate(looks_good) if good is wanted] for wanted in (True, False)]
+    while pieces:
+        if not (piece := pieces.pop()):
+            continue
+        if len(piece) == 1 and _is_run_event(lines.text(piece[0])):
+            _add_run_event(lines, piece[0], parsed)
+            continue
+        texts = [lines.text(place).strip(_BLANK) for place in piece]
+        try:
+            if not all(text.startswith(b"{") for text in texts):
+                raise duckdb.InvalidInputException("a line is no object")
+            insert = "INSERT INTO lines BY NAME" if done else _INTO_NEW_TABLE
+            _read(cursor, insert, [b"\n".join(texts)], max(map(len, texts)) + 1)
+            done += piece
+        except _UNREADABLE as error:
+            if len(piece) > 1:
+                pieces += (piece[len(piece) // 2 :], piece[: len(piece) // 2])
+            else:
+                parsed.rejected.append(Rejected(*lines.address(piece[0]), lines.text(piece[0]), _reason(error)))
+    return done
+
+
+def _reason(error: Exception) -> str:
+    said = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    return _WHERE.sub("", said.splitlines()[0])
+
+
+def _looks_good(text: bytes) -> bool:
+    """Guess whether DuckDB will read a line: a wrong guess costs time, nothing else."""
+    try:
+        event = json.loads(text)
+        metrics = event.get("metrics", [])
+        return not any(isinstance(event[name], str | list | dict) for name in event.keys() - _NOT_NUMBERS) and (
+            isinstance(metrics, list) and all(isinstance(metric, dict) for metric in metrics)
+        )
+    except (ValueError, RecursionError, AttributeError):
+        return False
+
+
+def _read(cursor: duckdb.DuckDBPyConnection, insert: str, data: Sequence[bytes], longest: int) -> int:
+    with _file(data) as path:
+        (count,) = _one(cursor, f"{insert} {sql('read_lines')}", {"file": path, "longest": longest})
+    return int(count)
+
+
+@contextmanager
+def _file(data: Sequence[bytes]) -> Iterator[str]:
+    """Yield the path of a file with these bytes: in memory alone where the system has such files."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("runyard-lines")
+        try:
+            with open(descriptor, "wb", closefd=False) as file:
+                file.writelines(data)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+    else:
+        with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+            file.writelines(data)
+            file.flush()
+            yield file.name
+
+
+def _one(cursor: duckdb.DuckDBPyConnection, query: str, options: dict[str, Any] | None = None) -> tuple[Any, ...]:
+    row = cursor.execute(query, options).fetchone()
+    assert row is not None
+    return row
 
 
 def _is_run_event(text: bytes) -> bool:
+    """Return whether a line that stands alone is for `_run_event`, which says what is wrong with it, if anything is.
+
+    DuckDB has no use for, say, a text as its step; its body has.
+    """
     try:
         event = json.loads(text)
-        return isinstance(event, dict) and event.get("k") not in ("epoch", "metrics")
+        return not isinstance(event, dict) or event.get("k") not in BULK_KINDS
     except (ValueError, RecursionError, TypeError):
-        return True  # what is wrong with it is said where run events are read
+        return True
 
 
-def _usable(table: pa.Table) -> pa.ChunkedArray:
-    run = table["run"].dictionary_encode().unify_dictionaries().combine_chunks()
-    known = run if isinstance(run, pa.DictionaryArray) else run.chunk(0)
-    is_uuid = pc.match_substring_regex(known.dictionary, _UUID)
-    is_metrics = pc.not_equal(table["k"], "epoch")
-    epoch = table["epoch"]
-    is_epoch = pc.and_(pc.equal(pc.floor(epoch), epoch), pc.and_(pc.greater_equal(epoch, 1), pc.less(epoch, 1 << 31)))
-    usable = pc.fill_null(pc.take(is_uuid, known.indices), False)
-    for check in (
-        pc.greater(table["at"], 0),
-        pc.less(table["at"], END_OF_TIME_US),
-        pc.or_(pc.fill_null(is_metrics, True), pc.fill_null(is_epoch, False)),
-        pc.fill_null(pc.greater_equal(table["attempt"], 1), True),
-    ):
-        usable = pc.and_(usable, pc.fill_null(check, False))
-    return usable
-
-
-def _run_events(lines: _Lines, place: int, rejected: list[Rejected]) -> Iterator[dict[str, object]]:
-    journal, offset = lines.address(place)
+def _add_run_event(lines: _Lines, place: int, parsed: Parsed) -> None:
+    address, text = lines.address(place), lines.text(place)
     try:
-        yield {**_run_event(lines.text(place)), "journal": journal, "line_offset": offset}
+        parsed.run_events.append(RunEvent(*_run_event(text), *address))
     except (ValueError, TypeError, RecursionError) as error:
-        rejected.append(Rejected(journal, offset, lines.text(place), str(error)))
+        parsed.rejected.append(Rejected(*address, text, str(error)))
 
 
-def _run_event(text: bytes) -> dict[str, Any]:
+def _run_event(text: bytes) -> tuple[UUID, int, str, int | None, str]:
     event = json.loads(text)
     if not isinstance(event, dict):
         raise ValueError("not a JSON object")
@@ -237,5 +276,4 @@ def _run_event(text: bytes) -> dict[str, Any]:
             raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")
     if event["k"] == "ended" and event.get("status") not in ENDINGS:
         raise ValueError(f"status is {event.get('status')!r}, not one of {', '.join(ENDINGS)}")
-    run, body = str(UUID(str(event.get("run")))), orjson.dumps(event).decode()
-    return {"run": run, "attempt": attempt, "at": event["at"], "k": event["k"], "body": body}
+    return UUID(str(event.get("run"))), event["at"], event["k"], attempt, orjson.dumps(event).decode()

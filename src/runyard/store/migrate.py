@@ -61,17 +61,17 @@ def views() -> tuple[Source, ...]:
     return tuple(_read(path) for floor in floors for path in sorted(floor.glob("*.sql")))
 
 
-def migrate(cursor: duckdb.DuckDBPyConnection, *, replace_views: bool) -> bool:
+def migrate(cursor: duckdb.DuckDBPyConnection, done: Mapping[int, str], *, replace_views: bool) -> bool:
     """Bring the attached store to this code's schema, in one transaction; returns whether anything changed.
 
     Args:
+        done: what `applied` says of the store.
         replace_views: also replace macros and views whose text differs (never from a runner).
 
     Raises:
         Corrupt: a newer version wrote the store, or an applied migration was edited.
     """
     changed = False
-    done = applied(cursor)
     refuse_newer(done)
     if not replace_views and done == {number: source.sha256 for number, source in migrations()}:
         return False

@@ -66,9 +66,7 @@ def is_stale(yard: Yard) -> bool:
 
 
 def is_due(yard: Yard, copy_seconds: float) -> bool:
-    """Return whether the store has changed and the newest snapshot is old enough for the next."""
-    if not is_stale(yard):
-        return False
+    """Return whether the newest snapshot is old enough for the next, if the store has changed."""
     snapshot = newest(yard.store)
     if snapshot is None:
         return True

@@ -5,16 +5,21 @@ A new yard's store is made the same way: it gets its name only when it is whole.
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import duckdb
-import pyarrow as pa
 
 from runyard.core.clock import now
 from runyard.core.errors import Corrupt, NotFound
 from runyard.core.paths import Yard
-from runyard.store.fold import Folded, fold_journals
+from runyard.store.fold import Folded, fold_behind, fold_journals
 from runyard.store.journals import Journals
 from runyard.store.lease import Lease
 from runyard.store.migrate import applied, migrate, refuse_newer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KEPT_TABLES = ("settings", "prices")  # the control plane: no journal holds these
 
@@ -33,13 +38,15 @@ def rebuild(yard: Yard, lease: Lease) -> Folded:
     builder = Lease(yard.store / "rebuild.duckdb")
     try:
         with builder.writing() as cursor:
-            migrate(cursor, replace_views=True)
+            migrate(cursor, {}, replace_views=True)
             for table, rows in (kept or {}).items():
                 cursor.register("kept", rows)
                 cursor.execute(f"DELETE FROM {table}")
                 cursor.execute(f"INSERT INTO {table} BY NAME FROM kept")
                 cursor.unregister("kept")
-            folded = fold_journals(cursor, yard, Journals(yard).all_names())
+            journals = Journals(yard)
+            folded = fold_journals(cursor, yard, dict.fromkeys(journals.all_names(), math.inf) | journals.sizes())
+            fold_behind(cursor, yard)
     finally:
         builder.close()
     with lease.alone():

@@ -39,7 +39,7 @@ def run_attempt(folder: RunFolder, attempt: int, interruption: Interruption) -> 
 
     yard = Yard(folder.path.parent.parent)
     pen = SpokenJournal(Journal(folder.journal(attempt)), folder.path.name, attempt)
-    ticker = Ticker(yard, own_process=True)
+    ticker = Ticker(yard)
     ticker.start()
     try:
         # Room for the last words of a run that fills the disk: the file is dropped before they are written.
