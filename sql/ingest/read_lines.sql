@@ -1,8 +1,9 @@
 -- Reads a file of journal lines, a row for each. Whole numbers are read as doubles and then checked, or DuckDB
 -- would round 1.5 to 2. A time beyond 2^53 is after the year 2255.
 SELECT
+  row_number() OVER () - 1 AS place,
   k,
-  TRY_CAST(run AS UUID) AS session_id,
+  run AS session_id,
   coalesce(TRY_CAST(attempt AS INTEGER), 1) AS attempt,
   epoch,
   TRY_CAST(step AS BIGINT) AS step,
@@ -21,7 +22,7 @@ SELECT
   make_timestamp(TRY_CAST("at" AS BIGINT)) AS logged_at,
   coalesce(
     k IN ('epoch', 'metrics')
-    AND TRY_CAST(run AS UUID) IS NOT NULL
+    AND run IS NOT NULL
     AND "at" BETWEEN 1 AND 9007199254740992 AND "at" = TRY_CAST("at" AS BIGINT)
     AND (attempt IS NULL OR (attempt >= 1 AND attempt = TRY_CAST(attempt AS INTEGER)))
     AND (k = 'metrics' OR (epoch >= 1 AND epoch = TRY_CAST(epoch AS INTEGER)))
@@ -33,7 +34,7 @@ SELECT
 FROM read_json(
   $file,
   columns = {
-    k: 'VARCHAR', run: 'VARCHAR', attempt: 'DOUBLE', "at": 'DOUBLE', epoch: 'DOUBLE', step: 'DOUBLE',
+    k: 'VARCHAR', run: 'UUID', attempt: 'DOUBLE', "at": 'DOUBLE', epoch: 'DOUBLE', step: 'DOUBLE',
     train_loss: 'DOUBLE', val_loss: 'DOUBLE', val_metric: 'DOUBLE', epoch_seconds: 'DOUBLE',
     learning_rate: 'DOUBLE', gradient_norm: 'DOUBLE', samples: 'DOUBLE', tokens: 'DOUBLE',
     memory_gb: 'DOUBLE', gpu_utilization: 'DOUBLE', cpu_utilization: 'DOUBLE',

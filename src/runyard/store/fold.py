@@ -13,7 +13,19 @@ from runyard.core.clock import now
 from runyard.core.paths import Yard
 from runyard.store.journals import read_chunk
 from runyard.store.lease import transaction
-from runyard.store.lines import Chunk, Parsed, Rejected, RunEvent, parse, sql
+from runyard.store.lines import (
+    QUIET_KINDS,
+    Chunk,
+    Lines,
+    Rejected,
+    RunEvent,
+    Sifted,
+    Unreadable,
+    fold_lines,
+    set_aside,
+    sift,
+    sql,
+)
 
 _ROUND_BYTES = 64 << 20
 _REJECTED_CHARACTERS = 10_000
@@ -57,12 +69,10 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, sizes: Mapping[
                 room -= len(chunk.data)
         if not chunks:
             break
-        parsed = parse(cursor, list(chunks.values()))
         moved = {name: chunk.offset + len(chunk.data) for name, chunk in chunks.items()}
-        with transaction(cursor, yard.store_db):
-            insert(cursor, parsed, moved)
-        events += parsed.events
-        rejected += len(parsed.rejected)
+        used, refused = _fold_round(cursor, yard, list(chunks.values()), moved)
+        events += used
+        rejected += refused
         reached.update(moved)
         waiting += (name for name, end in moved.items() if end < sizes[name])
     return Folded(events, rejected, reached)
@@ -73,19 +83,40 @@ def _offsets(cursor: duckdb.DuckDBPyConnection, journals: Sequence[str]) -> dict
     return dict(cursor.execute(query, {"journals": journals}).fetchall())
 
 
-def insert(cursor: duckdb.DuckDBPyConnection, parsed: Parsed, offsets: Mapping[str, int]) -> None:
-    """Insert parsed lines and the offsets they reach; the caller owns the transaction."""
-    if parsed.bulk_rows:
-        cursor.execute(sql("epoch"))
-        cursor.execute(sql("behind"))
-    if parsed.has_metrics:
-        cursor.execute(sql("metrics"))
-    if parsed.run_events:
-        cursor.execute(sql("run_event"), _columns(parsed.run_events))
-    if parsed.rejected:
-        _insert_rejected(cursor, parsed.rejected)
+def _fold_round(
+    cursor: duckdb.DuckDBPyConnection, yard: Yard, chunks: Sequence[Chunk], offsets: Mapping[str, int]
+) -> tuple[int, int]:
+    """Fold some chunks and the offsets they reach by one transaction; returns how many lines were used and rejected."""
+    lines = Lines(chunks)
+    try:
+        with transaction(cursor, yard.store_db):
+            used, unused = fold_lines(cursor, [chunk.data for chunk in chunks])
+            return _finish(cursor, lines, Sifted(), used, unused, offsets)
+    except Unreadable:
+        sifted = sift(cursor, lines)
+    with transaction(cursor, yard.store_db):
+        used, unused = fold_lines(cursor, lines.texts(sifted.good))
+        unused = [(sifted.good[place], kind) for place, kind in unused]
+        return _finish(cursor, lines, sifted, used, unused, offsets)
+
+
+def _finish(
+    cursor: duckdb.DuckDBPyConnection,
+    lines: Lines,
+    sifted: Sifted,
+    used: int,
+    unused: Sequence[tuple[int, str | None]],
+    offsets: Mapping[str, int],
+) -> tuple[int, int]:
+    for place, kind in unused:
+        set_aside(lines, place, kind, sifted)
+    if sifted.run_events:
+        cursor.execute(sql("run_event"), _columns(sifted.run_events))
+    if sifted.rejected:
+        _insert_rejected(cursor, sifted.rejected)
     cursor.execute(sql("offsets"), {"journals": list(offsets), "bytes": list(offsets.values())})
-    _fold_runs(cursor, parsed.runs_with_events())
+    _fold_runs(cursor, {event.run for event in sifted.run_events if event.kind not in QUIET_KINDS})
+    return used + len(sifted.run_events), len(sifted.rejected)
 
 
 def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:

@@ -6,11 +6,10 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
 from uuid import UUID
 
 import duckdb
@@ -30,14 +29,7 @@ RUN_EVENT_KINDS = frozenset(
 ENDINGS = ("completed", "failed", "cancelled")
 END_OF_TIME_US = 1 << 53  # the year 2255: beyond it a double, as which JSON's numbers are read, is not exact
 _USUAL_LENGTH = 16 << 20  # DuckDB's own default; a longer line is read with all the room it needs
-_INTO_NEW_TABLE = "CREATE OR REPLACE TEMP TABLE lines AS"
-_SUMMARY = """
-SELECT
-  count(*) FILTER (usable),
-  coalesce(bool_or(usable AND metrics IS NOT NULL), false),
-  coalesce(bool_and(usable), true)
-FROM lines
-"""
+_TRY = "CREATE OR REPLACE TEMP TABLE tried AS "
 # DuckDB quotes the line, and may cut it inside a character: its message is no UTF-8 then.
 _UNREADABLE = (duckdb.ProgrammingError, duckdb.DataError, UnicodeDecodeError)
 _WHERE = re.compile(r"^.* in file .* in line \d+: ")  # the file is ours, the line has its address beside it
@@ -78,24 +70,19 @@ class RunEvent:
 
 
 @dataclass
-class Parsed:
-    """What some lines hold beside the epochs and metrics, which are the usable rows of the table `lines`."""
+class Sifted:
+    """Lines apart: `good` are numbers of those that DuckDB reads, the others are run events or of no use."""
 
-    bulk_rows: int = 0
-    has_metrics: bool = False
+    good: Sequence[int] = ()
     run_events: list[RunEvent] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
-    @property
-    def events(self) -> int:
-        return self.bulk_rows + len(self.run_events)
 
-    def runs_with_events(self) -> set[UUID]:
-        """Return the runs of which a run event among these lines may change their own row."""
-        return {event.run for event in self.run_events if event.kind not in QUIET_KINDS}
+class Unreadable(Exception):
+    """Among the lines is one that DuckDB cannot read as an event."""
 
 
-class _Lines:
+class Lines:
     """The lines of some chunks, numbered when that is needed first; blank ones do not count."""
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
@@ -120,6 +107,10 @@ class _Lines:
         starts, ends = self.bounds
         return self.data[starts[place] : ends[place]]
 
+    def texts(self, places: Iterable[int]) -> list[bytes]:
+        """Return some lines, each ending with a newline and bare of a byte order mark."""
+        return [self.text(place).strip(_BLANK) + b"\n" for place in places]
+
     @cached_property
     def _chunk_ends(self) -> np.ndarray:
         return np.cumsum([len(chunk.data) for chunk in self.chunks])
@@ -138,84 +129,52 @@ def sql(name: str) -> str:
     return (resource("sql") / "ingest" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def parse(cursor: duckdb.DuckDBPyConnection, chunks: Sequence[Chunk]) -> Parsed:
-    """Read some journal lines into the temporary table `lines`; no line is lost.
+def fold_lines(cursor: duckdb.DuckDBPyConnection, data: Sequence[bytes]) -> tuple[int, list[tuple[int, str | None]]]:
+    """Fold lines into the tables of the attached store; the caller owns the transaction.
 
-    Each is a usable row of that table, a run event or among the rejected.
+    Returns how many were used, and of the others the number and the kind.
+
+    Raises:
+        Unreadable: a line is no event, or blank.
     """
-    parsed, lines = Parsed(), _Lines(chunks)
-    read = _read_all(cursor, chunks) or _read_in_pieces(cursor, lines, parsed)
-    if not read:
-        return parsed
-    parsed.bulk_rows, parsed.has_metrics, is_all = _one(cursor, _SUMMARY)
-    if not is_all:
-        for row, kind in cursor.execute("SELECT rowid, k FROM lines WHERE NOT usable ORDER BY rowid").fetchall():
-            place = read[row]
-            if kind in BULK_KINDS:
-                reason = "run is not a UUID, or at, attempt, epoch or a count is missing or not a whole number in range"
-                parsed.rejected.append(Rejected(*lines.address(place), lines.text(place), reason))
-            else:
-                _add_run_event(lines, place, parsed)
-    return parsed
-
-
-def _read_all(cursor: duckdb.DuckDBPyConnection, chunks: Sequence[Chunk]) -> Sequence[int]:
-    """Read all lines at once, as is nearly always possible; returns their numbers, or none."""
+    statement = sql("fold_lines").replace("{read_lines}", sql("read_lines"))
     try:
-        count = _read(cursor, _INTO_NEW_TABLE, [chunk.data for chunk in chunks], _USUAL_LENGTH)
-    except _UNREADABLE:
-        return []
-    ends = sum(int(np.count_nonzero(np.frombuffer(chunk.data, np.uint8) == ord("\n"))) for chunk in chunks)
-    return range(count) if count == ends else []  # DuckDB passes over blanks: which was it?
+        with _file(data) as path:
+            row = cursor.execute(statement, {"file": path, "longest": _longest(data)}).fetchone()
+    except _UNREADABLE as error:
+        raise Unreadable from error
+    n_lines, n_used, unused = row or (0, 0, None)
+    if n_lines != sum(int(np.count_nonzero(np.frombuffer(part, np.uint8) == ord("\n"))) for part in data):
+        raise Unreadable  # DuckDB passes over blanks: which was it?
+    return n_used, [(line["place"], line["kind"]) for line in unused or ()]
 
 
-def _read_in_pieces(cursor: duckdb.DuckDBPyConnection, lines: _Lines, parsed: Parsed) -> list[int]:
-    """Halve until the bad lines stand alone, those that look odd apart; returns the lines as their rows lie."""
-    done: list[int] = []
+def sift(cursor: duckdb.DuckDBPyConnection, lines: Lines) -> Sifted:
+    """Try and halve until the bad lines stand alone, with those that look odd apart."""
+    sifted = Sifted()
+    good: list[int] = []
     looks_good = [_looks_good(lines.text(place)) for place in range(len(lines))]
-    pieces = [[place for place, good in enumerate(looks_good) if good is wanted] for wanted in (True, False)]
+    pieces = [[place for place, looks in enumerate(looks_good) if looks is wanted] for wanted in (True, False)]
     while pieces:
         if not (piece := pieces.pop()):
             continue
         if len(piece) == 1 and _is_run_event(lines.text(piece[0])):
-            _add_run_event(lines, piece[0], parsed)
+            set_aside(lines, piece[0], None, sifted)
             continue
-        texts = [lines.text(place).strip(_BLANK) for place in piece]
+        texts = lines.texts(piece)
         try:
             if not all(text.startswith(b"{") for text in texts):
                 raise duckdb.InvalidInputException("a line is no object")
-            insert = "INSERT INTO lines BY NAME" if done else _INTO_NEW_TABLE
-            _read(cursor, insert, [b"\n".join(texts)], max(map(len, texts)) + 1)
-            done += piece
+            with _file(texts) as path:
+                cursor.execute(_TRY + sql("read_lines"), {"file": path, "longest": _longest(texts)})
+            good += piece
         except _UNREADABLE as error:
             if len(piece) > 1:
                 pieces += (piece[len(piece) // 2 :], piece[: len(piece) // 2])
             else:
-                parsed.rejected.append(Rejected(*lines.address(piece[0]), lines.text(piece[0]), _reason(error)))
-    return done
-
-
-def _reason(error: Exception) -> str:
-    said = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
-    return _WHERE.sub("", said.splitlines()[0])
-
-
-def _looks_good(text: bytes) -> bool:
-    """Guess whether DuckDB will read a line: a wrong guess costs time, nothing else."""
-    try:
-        event = json.loads(text)
-        metrics = event.get("metrics", [])
-        return not any(isinstance(event[name], str | list | dict) for name in event.keys() - _NOT_NUMBERS) and (
-            isinstance(metrics, list) and all(isinstance(metric, dict) for metric in metrics)
-        )
-    except (ValueError, RecursionError, AttributeError):
-        return False
-
-
-def _read(cursor: duckdb.DuckDBPyConnection, insert: str, data: Sequence[bytes], longest: int) -> int:
-    with _file(data) as path:
-        (count,) = _one(cursor, f"{insert} {sql('read_lines')}", {"file": path, "longest": longest})
-    return int(count)
+                sifted.rejected.append(Rejected(*lines.address(piece[0]), lines.text(piece[0]), _reason(error)))
+    sifted.good = sorted(good)
+    return sifted
 
 
 @contextmanager
@@ -236,10 +195,27 @@ def _file(data: Sequence[bytes]) -> Iterator[str]:
             yield file.name
 
 
-def _one(cursor: duckdb.DuckDBPyConnection, query: str, options: dict[str, Any] | None = None) -> tuple[Any, ...]:
-    row = cursor.execute(query, options).fetchone()
-    assert row is not None
-    return row
+def _longest(data: Sequence[bytes]) -> int:
+    """Return the room for a line: DuckDB's own default, or all there is for one that is longer."""
+    longest = max(map(len, data), default=0)
+    return _USUAL_LENGTH if longest < _USUAL_LENGTH else longest
+
+
+def _reason(error: Exception) -> str:
+    said = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    return _WHERE.sub("", said.splitlines()[0])
+
+
+def _looks_good(text: bytes) -> bool:
+    """Guess whether DuckDB will read a line: a wrong guess costs time, nothing else."""
+    try:
+        event = json.loads(text)
+        metrics = event.get("metrics", [])
+        return not any(isinstance(event[name], str | list | dict) for name in event.keys() - _NOT_NUMBERS) and (
+            isinstance(metrics, list) and all(isinstance(metric, dict) for metric in metrics)
+        )
+    except (ValueError, RecursionError, AttributeError):
+        return False
 
 
 def _is_run_event(text: bytes) -> bool:
@@ -254,12 +230,17 @@ def _is_run_event(text: bytes) -> bool:
         return True
 
 
-def _add_run_event(lines: _Lines, place: int, parsed: Parsed) -> None:
+def set_aside(lines: Lines, place: int, kind: str | None, sifted: Sifted) -> None:
+    """Put a line that is no usable epoch or metrics where it belongs: to the run events or the rejected."""
     address, text = lines.address(place), lines.text(place)
+    if kind in BULK_KINDS:
+        reason = "run, at, attempt, epoch or a count is missing, or is not a whole number in range"
+        sifted.rejected.append(Rejected(*address, text, reason))
+        return
     try:
-        parsed.run_events.append(RunEvent(*_run_event(text), *address))
+        sifted.run_events.append(RunEvent(*_run_event(text), *address))
     except (ValueError, TypeError, RecursionError) as error:
-        parsed.rejected.append(Rejected(*address, text, str(error)))
+        sifted.rejected.append(Rejected(*address, text, str(error)))
 
 
 def _run_event(text: bytes) -> tuple[UUID, int, str, int | None, str]:

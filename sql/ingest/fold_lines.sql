@@ -1,0 +1,46 @@
+-- Folds a file of journal lines: epochs and metrics into their tables, and which sessions have gone on. Returns how many
+-- lines there were, how many of them were used, and which were not, by their number from 0 and their kind.
+-- Rows go in as they come, clustered by run, which the zone maps like.
+WITH lines AS MATERIALIZED (
+  {read_lines}
+),
+epochs AS (
+  INSERT INTO training_epochs BY NAME
+  SELECT
+    session_id,
+    CAST(epoch AS INTEGER) AS epoch,
+    attempt,
+    step,
+    train_loss,
+    val_loss,
+    val_metric,
+    epoch_seconds,
+    learning_rate,
+    gradient_norm,
+    samples,
+    tokens,
+    memory_gb,
+    gpu_utilization,
+    cpu_utilization,
+    logged_at
+  FROM lines
+  WHERE usable AND k = 'epoch'
+),
+points AS (
+  -- Both epochs and metrics may have a list of free metrics.
+  INSERT INTO metrics BY NAME
+  SELECT session_id, attempt, step, epoch, metric.name AS name, metric.value AS value, logged_at
+  FROM (SELECT session_id, attempt, step, epoch, logged_at, unnest(metrics) AS metric FROM lines WHERE usable)
+  WHERE metric.name IS NOT NULL
+),
+behind AS (
+  INSERT INTO sessions_behind
+  SELECT DISTINCT session_id
+  FROM lines
+  WHERE usable AND k = 'epoch'
+)
+SELECT
+  count(*) AS n_lines,
+  count(*) FILTER (WHERE usable) AS n_used,
+  list({place: place, kind: k} ORDER BY place) FILTER (WHERE NOT usable) AS unused
+FROM lines;
