@@ -1,6 +1,6 @@
 -- Folds a file of journal lines: epochs and metrics into their tables, and which sessions have gone on. Returns how many
 -- lines there were, how many of them were used, and which were not, by their number from 0 and their kind.
--- Rows go in as they come, clustered by run, which the zone maps like.
+-- Rows go in as they come, clustered by run, which the zone maps like. What stands in braces is another file's text.
 WITH lines AS MATERIALIZED (
   {read_lines}
 ),
@@ -26,13 +26,7 @@ epochs AS (
   FROM lines
   WHERE usable AND k = 'epoch'
 ),
-points AS (
-  -- Both epochs and metrics may have a list of free metrics.
-  INSERT INTO metrics BY NAME
-  SELECT session_id, attempt, step, epoch, metric.name AS name, metric.value AS value, logged_at
-  FROM (SELECT session_id, attempt, step, epoch, logged_at, unnest(metrics) AS metric FROM lines WHERE usable)
-  WHERE metric.name IS NOT NULL
-),
+{points}
 behind AS (
   INSERT INTO sessions_behind
   SELECT DISTINCT session_id
@@ -42,5 +36,5 @@ behind AS (
 SELECT
   count(*) AS n_lines,
   count(*) FILTER (WHERE usable) AS n_used,
-  list({place: place, kind: k} ORDER BY place) FILTER (WHERE NOT usable) AS unused
+  list({place: place, kind: k}) FILTER (WHERE NOT usable) AS unused
 FROM lines;

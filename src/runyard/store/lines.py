@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ RUN_EVENT_KINDS = frozenset(
 ENDINGS = ("completed", "failed", "cancelled")
 END_OF_TIME_US = 1 << 53  # the year 2255: beyond it a double, as which JSON's numbers are read, is not exact
 _USUAL_LENGTH = 16 << 20  # DuckDB's own default; a longer line is read with all the room it needs
+_KEPT_BYTES = 4 << 20
+_OWN = threading.local()  # a file in memory for each thread: to make its pages takes longer than to fill them
 _TRY = "CREATE OR REPLACE TEMP TABLE tried AS "
 # DuckDB quotes the line, and may cut it inside a character: its message is no UTF-8 then.
 _UNREADABLE = (duckdb.ProgrammingError, duckdb.DataError, UnicodeDecodeError)
@@ -137,7 +140,8 @@ def fold_lines(cursor: duckdb.DuckDBPyConnection, data: Sequence[bytes]) -> tupl
     Raises:
         Unreadable: a line is no event, or blank.
     """
-    statement = sql("fold_lines").replace("{read_lines}", sql("read_lines"))
+    points = sql("points") if any(b'"metrics"' in part for part in data) else ""
+    statement = sql("fold_lines").replace("{read_lines}", sql("read_lines")).replace("{points}", points)
     try:
         with _file(data) as path:
             row = cursor.execute(statement, {"file": path, "longest": _longest(data)}).fetchone()
@@ -180,19 +184,23 @@ def sift(cursor: duckdb.DuckDBPyConnection, lines: Lines) -> Sifted:
 @contextmanager
 def _file(data: Sequence[bytes]) -> Iterator[str]:
     """Yield the path of a file with these bytes: in memory alone where the system has such files."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("runyard-lines")
-        try:
-            with open(descriptor, "wb", closefd=False) as file:
-                file.writelines(data)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-    else:
+    if not hasattr(os, "memfd_create"):
         with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
             file.writelines(data)
             file.flush()
             yield file.name
+        return
+    if getattr(_OWN, "process", 0) != os.getpid():  # a forked child has its parent's
+        _OWN.process, _OWN.file = os.getpid(), open(os.memfd_create("runyard-lines"), "wb")  # noqa: SIM115
+    file = _OWN.file
+    file.seek(0)
+    file.writelines(data)
+    file.truncate()
+    try:
+        yield f"/proc/self/fd/{file.fileno()}"
+    finally:
+        if file.tell() > _KEPT_BYTES:
+            file.truncate(_KEPT_BYTES)
 
 
 def _longest(data: Sequence[bytes]) -> int:
