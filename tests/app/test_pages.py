@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
+import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -136,12 +137,31 @@ def test_no_yard_is_a_sentence_with_the_remedy(visit: Visit, tmp_path: Path, pag
     assert "Launch a run" in at.info[0].value
 
 
-@pytest.mark.parametrize("page", ["overview", "run"])
-def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path, page: str) -> None:
+def leave_an_event(home: Path, run: UUID) -> None:
+    """Journal an event that nobody folds for a minute."""
+    Journal(home / "events" / "late.jsonl").write({"k": "changed", "run": str(run), "at": 1, "name": "late"})
+    long_ago = time.time() - 60
+    os.utime(home / "store" / "folded.json", (long_ago, long_ago))
+
+
+def damage(home: Path) -> None:
+    """Overwrite the store and its snapshots, as a bad disk would."""
+    for path in (home / "store").glob("*.duckdb"):
+        path.write_bytes(b"not a database" * 1000)
+
+
+def date_forward(home: Path) -> None:
+    """Make the store and its snapshots those of a newer Runyard."""
+    for path in (home / "store").glob("*.duckdb"):
+        with duckdb.connect(str(path)) as db:
+            db.execute("INSERT INTO schema_version VALUES (9999, 'from_the_future', 'x', TIMESTAMP '2030-01-01')")
+
+
+@pytest.mark.parametrize("page", ["overview", "live", "run"])
+def test_a_damaged_store_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path, page: str) -> None:
     home = tmp_path / "broken"
     shutil.copytree(full[0], home, symlinks=True)
-    for snapshot in (home / "store").glob("snapshot-*.duckdb"):
-        snapshot.write_bytes(b"not a database" * 1000)
+    damage(home)
 
     at = visit(home, page, id=str(full[1]["watch-cnn"]))
 
@@ -149,13 +169,33 @@ def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Ful
     assert "rebuild" in at.error[0].value
 
 
+def test_launch_is_a_form_whatever_became_of_the_store(visit: Visit, full: Full, tmp_path: Path) -> None:
+    home = tmp_path / "broken"
+    shutil.copytree(full[0], home, symlinks=True)
+    damage(home)
+
+    at = visit(home, "launch")
+
+    assert [button.label for button in at.button] == ["Start run"]
+
+
+@pytest.mark.parametrize("page", ["overview", "live"])
+def test_events_that_wait_for_a_newer_runyard_say_so(visit: Visit, full: Full, tmp_path: Path, page: str) -> None:
+    home = tmp_path / "newer"
+    shutil.copytree(full[0], home, symlinks=True)
+    date_forward(home)
+    leave_an_event(home, full[1]["watch-cnn"])
+
+    at = visit(home, page)
+
+    assert "1 event waits" in at.warning[0].value
+    assert "newer Runyard" in at.warning[0].value
+
+
 def test_a_store_held_by_another_process_names_it(visit: Visit, full: Full, tmp_path: Path) -> None:
     home = tmp_path / "held"
     shutil.copytree(full[0], home, symlinks=True)
-    journal = Journal(home / "events" / "late.jsonl")
-    journal.write({"k": "changed", "run": str(full[1]["watch-cnn"]), "at": 1, "name": "late"})
-    long_ago = time.time() - 60
-    os.utime(home / "store" / "folded.json", (long_ago, long_ago))
+    leave_an_event(home, full[1]["watch-cnn"])
     store = str(home / "store" / "live.duckdb")
     hold = f"import duckdb, sys; c = duckdb.connect({store!r}); print('held', flush=True); sys.stdin.read()"
     holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -9,12 +9,13 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from runyard.core.errors import Invalid, NotFound, Unavailable
+from runyard.core.errors import Corrupt, Invalid, NotFound, Unavailable
 from runyard.core.paths import Yard
 from runyard.store import publish
 from runyard.store.flock import flock
 from runyard.store.ingest import Ingest, Ingested, Ticker
 from runyard.store.lease import shared_lease
+from runyard.store.migrate import applied, refuse_newer
 from runyard.store.rebuild import rebuild
 from runyard.store.snapshots import private_relation, shared_snapshots
 
@@ -96,9 +97,9 @@ class Store:
             return Backlog(0)
         obstacle = ""
         try:
-            with self._lease.reading(patience_seconds=0.05):
-                pass
-        except (Unavailable, NotFound) as error:
+            with self._lease.reading(patience_seconds=0.05) as cursor:
+                refuse_newer(applied(cursor))
+        except (Unavailable, NotFound, Corrupt) as error:
             obstacle = error.message
         return Backlog(waiting, self._ingest.waiting_events(), self._ingest.seconds_since(), obstacle)
 
