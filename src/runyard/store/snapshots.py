@@ -86,6 +86,25 @@ def shared_snapshots(yard: Yard, lease: Lease) -> Snapshots:
         return _OF_LEASE[lease]
 
 
+def private_connection(yard: Yard) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB of one's own on the newest snapshot, to keep as long as one likes.
+
+    Raises:
+        NotFound: the yard has no snapshot yet.
+        Corrupt: the snapshot cannot be read.
+    """
+    copy = newest(yard.store)
+    if copy is None:
+        raise NotFound("This yard has no data yet.", hint="Launch a run, or `runyard demo`, to make some.")
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(f"ATTACH {quoted(copy.path)} AS yard (READ_ONLY)")
+    except duckdb.Error as error:
+        raise translated(error, copy.path) from error
+    connection.execute("USE yard")
+    return connection
+
+
 def private_relation(yard: Yard, sql: str) -> duckdb.DuckDBPyRelation:
     """Return a relation on the newest snapshot that has a DuckDB of its own and lives as long as it is kept.
 
@@ -93,12 +112,7 @@ def private_relation(yard: Yard, sql: str) -> duckdb.DuckDBPyRelation:
         NotFound: the yard has no snapshot yet.
         Invalid: DuckDB does not accept the statement.
     """
-    copy = newest(yard.store)
-    if copy is None:
-        raise NotFound("This yard has no data yet.", hint="Launch a run, or `runyard demo`, to make some.")
-    connection = duckdb.connect(":memory:")
-    connection.execute(f"ATTACH {quoted(copy.path)} AS yard (READ_ONLY)")
-    connection.execute("USE yard")
+    connection = private_connection(yard)
     try:
         return connection.sql(sql)
     except duckdb.Error as error:
