@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the verbs of this module."""
     # A query may begin with a comment, `-- like this`, which must not be taken for an option.
     app.command(context_settings={"ignore_unknown_options": True})(sql)
+    app.command()(lineage)
     app.command()(doctor)
     app.command()(publish)
     app.command()(rebuild)
@@ -28,6 +29,10 @@ def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL; - reads it from stdin.")],
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Stop it after so long.")] = 10.0,
     limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many rows; 0 for all.")] = 10_000,
+    dialect: Annotated[
+        str | None,
+        typer.Option("--dialect", metavar="NAME", help="Print the query, or a view, in another engine's SQL instead."),
+    ] = None,
     layout: FormatOption = Format.table,
 ) -> None:
     """Ask the yard in SQL.
@@ -42,6 +47,9 @@ def sql(
     text = sys.stdin.read() if query == "-" else query
     if not text.strip():
         raise Invalid("The query is empty.", hint='Such as: runyard sql "FROM runs"')
+    if dialect is not None:
+        _print_in_dialect(text, dialect)
+        return
     with opened(context) as rt:
         answer = ask(rt, text, timeout_seconds=timeout, limit=limit)
         rows = (row for batch in answer.table.to_batches() for row in batch.to_pylist())
@@ -50,6 +58,29 @@ def sql(
             say(answer.note)
         if answer.cut:
             say(f"The first {limit} rows; --limit 0 gives all.")
+
+
+def _print_in_dialect(query: str, dialect: str) -> None:
+    from runyard.service.lineage import translated
+
+    text, missing = translated(query, dialect)
+    typer.echo(text)
+    for line in missing:
+        say(line)
+
+
+def lineage(
+    view: Annotated[str, typer.Argument(metavar="VIEW", help="Such as overtraining_waste.")],
+    column: Annotated[str | None, typer.Argument(metavar="[COLUMN]", help="One of its columns; else all.")] = None,
+    layout: FormatOption = Format.table,
+) -> None:
+    """Show what a view's numbers are made of.
+
+    For each column of the view, the columns of the tables of events that feed it, through all views between.
+    """
+    from runyard.service.lineage import origins
+
+    write_rows([asdict(origin) for origin in origins(view, column)], ("column", "table", "source"), layout)
 
 
 def doctor(context: typer.Context, layout: FormatOption = Format.table) -> int:
