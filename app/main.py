@@ -38,6 +38,15 @@ page = st.navigation(
                 help="Watch a run while it trains: progress, loss, speed, log.",
             ),
         ],
+        "Analyze": [
+            st.Page(
+                "page/versions.py",
+                title="Versions",
+                icon=":material/compare_arrows:",
+                url_path="versions",
+                help="Each version of an agent against the one before: score, reliability, verdict.",
+            ),
+        ],
         "Run": [
             st.Page(
                 "page/run.py",
