@@ -40,6 +40,13 @@ page = st.navigation(
         ],
         "Analyze": [
             st.Page(
+                "page/evolution.py",
+                title="Evolution",
+                icon=":material/timeline:",
+                url_path="evolution",
+                help="An agent from training to training: better or worse, and what was changed.",
+            ),
+            st.Page(
                 "page/versions.py",
                 title="Versions",
                 icon=":material/compare_arrows:",

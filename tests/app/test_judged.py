@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from judged import NASTY, judged_yard
 
-PAGES = ("versions",)
+PAGES = ("versions", "evolution")
 Visit = Callable[..., AppTest]
 
 
@@ -55,10 +54,10 @@ def in_a_shell(home: Path, sql: str) -> tuple[list[str], list[list[Any]]]:
         return [column[0] for column in found.description or ()], [list(row) for row in found.fetchall()]
 
 
-def check_sql(home: Path, at: AppTest, *, statements: int = 1) -> None:
+def check_sql(home: Path, at: AppTest) -> None:
     """Check that each statement that a page shows gives the table that the page shows, column by column."""
     tables = {tuple(table.value.columns): table.value for table in at.dataframe}
-    assert len(at.code) == statements
+    assert at.code
     for shown in at.code:
         columns, rows = in_a_shell(home, shown.value)
         assert tuple(columns) in tables, f"no table of the page has the columns of {shown.value}"
@@ -68,11 +67,14 @@ def check_sql(home: Path, at: AppTest, *, statements: int = 1) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or value != value or str(value) == "NaT":
+    """Return a value without what pandas and DuckDB write differently: missing ones, lists, ids, times."""
+    if isinstance(value, list) or (hasattr(value, "tolist") and getattr(value, "ndim", 0)):
+        return [str(item) for item in value]
+    if value is None or value != value:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(f"{value:.12g}") if math.isfinite(value) else value
-    return list(value) if hasattr(value, "tolist") and not isinstance(value, str) else str(value)
+        return float(f"{value:.12g}")
+    return str(value)
 
 
 def test_versions_say_how_the_newest_does(visit: Visit, judged: Path) -> None:
@@ -122,8 +124,66 @@ def test_the_charts_of_versions_name_their_units(visit: Visit, judged: Path) -> 
 
     specs = [json.loads(chart.spec) for chart in at.get("vega_lite_chart")]
     titles = {layer["encoding"].get("y", {}).get("title") for spec in specs for layer in spec["layer"]}
-    assert {"score", "change (plus is better)", "percentage points"} <= titles
+    assert {"score", "change", "percentage points"} <= titles
     assert all(chart.proto.alt for chart in at.get("vega_lite_chart"))
+
+
+def test_evolution_says_where_the_agent_stands(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "evolution", agent="support-bot", benchmark="reviews")
+
+    assert figures(at) == {
+        "Scored trainings": ("7", "1 without a score"),
+        "Newest score on reviews": ("0.874", "+7.9 %"),
+        "Best score": ("0.874", "version 8"),
+        "Rolling mean of changes": ("+2.2 %", ""),
+    }
+    assert "**Version 8:** 7.9 % better than before, from 0.81 to 0.874." in texts(at)
+
+
+def test_every_training_has_its_verdict_and_what_changed(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "evolution", agent="support-bot", benchmark="reviews")
+
+    table = at.dataframe[0].value
+    assert dict(zip(table["label"], table["verdict"], strict=True)) == {
+        "1": "baseline", "2": "significant improvement", "3": "moderate improvement", "4": "no benchmark",
+        "5": "slight improvement", "6": "degradation", "7": "no change", "8": "moderate improvement",
+    }  # fmt: skip
+    words = dict(zip(table["label"], table["words"], strict=True))
+    assert words["6"] == "5.3 % worse than before, from 0.855 to 0.81."
+    assert words["7"] == "The same score as before, 0.81."
+    changed = dict(zip(table["label"], table["changes"], strict=True))
+    assert list(changed["2"]) == ["learning_rate: 0.001 → 0.0005"]
+    assert changed["7"] is None
+
+
+def test_the_best_score_is_the_lowest_where_lower_is_better(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "evolution", agent="support-bot", benchmark="latency")
+
+    assert figures(at)["Best score"] == ("35.5", "version 8")
+    assert figures(at)["Newest score on latency"] == ("35.5", "+13.4 %")
+    assert "lower is better" in texts(at)
+
+
+def test_what_changed_is_told_for_the_version_of_the_address(visit: Visit, judged: Path) -> None:
+    first, same, other = (
+        visit(judged, "evolution", agent="support-bot", benchmark="reviews", version=version) for version in "176"
+    )
+
+    assert "none to compare it with" in texts(first)
+    assert "No setting" in texts(same)
+    assert "2 settings since support-bot 5" in texts(other)
+    assert other.dataframe[1].value.fillna("(not set)").to_dict("list") == {
+        "setting": ["hyperparameters.learning_rate", "hyperparameters.weight_decay"],
+        "before": ["0.0003", "0.01"],
+        "after": ["0.003", "(not set)"],
+    }
+
+
+def test_trainings_can_be_spaced_by_time(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "evolution", agent="watch", **{"by-time": "true"})
+
+    specs = [json.loads(chart.spec) for chart in at.get("vega_lite_chart")]
+    assert {spec["layer"][0]["encoding"]["x"]["field"] for spec in specs} == {"at"}
 
 
 @pytest.mark.parametrize(
@@ -132,6 +192,9 @@ def test_the_charts_of_versions_name_their_units(visit: Visit, judged: Path) -> 
         ("versions", "versions", {"agent": "support-bot", "benchmark": "reviews"}),
         ("versions", "versions", {"agent": "watch", "workspace": "lab"}),
         ("versions", "versions", {"agent": NASTY}),
+        ("evolution", "evolution", {"agent": "support-bot", "benchmark": "reviews"}),
+        ("evolution", "evolution", {"agent": "support-bot", "benchmark": "latency", "version": "6"}),
+        ("evolution", "evolution", {"agent": "watch", "workspace": "lab", "version": "1"}),
     ],
 )
 def test_the_sql_shown_gives_the_same_numbers_in_a_shell(

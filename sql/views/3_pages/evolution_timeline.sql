@@ -15,11 +15,12 @@ SELECT
   s.workspace_id,
   s.training_type,
   r.name AS run_name,
+  c.previous_session_id,
   before.name AS previous_run_name,
   c.n_changes,
   list_transform(
     c.changes,
-    lambda x: x.setting || ': ' || coalesce(x.before, 'not set') || ' → ' || coalesce(x.after, 'not set')
+    lambda x: regexp_replace(x.setting, '^hyperparameters\.', '') || ': ' || coalesce(x.before, 'not set') || ' → ' || coalesce(x.after, 'not set')
   ) AS changes
 FROM model_performance_evolution AS e
 LEFT JOIN training_sessions AS s ON s.agent_id = e.agent_id AND s.id = e.session_id

@@ -12,11 +12,23 @@ from runyard.charts.spec import Spec, compiled
 from runyard.charts.theme import Palette, palette
 
 TONES = ("better", "mixed", "same", "worse", "first or unknown")
-_SHAPES = ("triangle-up", "diamond", "square", "triangle-down", "circle")
+MOST = 200  # things in one chart; of more, the newest are drawn
+_SHAPES = dict(zip(TONES, ("triangle-up", "diamond", "square", "triangle-down", "circle"), strict=True))
 
 
-def scores(*, x_title: str, y_title: str, by_time: bool = False, dark: bool = False, height: int = 260) -> Spec:
-    """Return a Vega-Lite spec of one score per thing, joined by a line; spaced evenly or by time."""
+def scores(
+    *,
+    x_title: str,
+    y_title: str,
+    tones: tuple[str, ...] = TONES,
+    by_time: bool = False,
+    dark: bool = False,
+    height: int = 260,
+) -> Spec:
+    """Return a Vega-Lite spec of one score per thing, joined by a line; spaced evenly or by time.
+
+    The legend has the given tones.
+    """
     colours = palette(dark)
     every = alt.Chart(alt.NamedData("judged"))
     base = every.transform_filter("isValid(datum.value)")
@@ -26,8 +38,8 @@ def scores(*, x_title: str, y_title: str, by_time: bool = False, dark: bool = Fa
     points = base.mark_point(filled=True, size=150, opacity=1).encode(
         x=x,
         y=y,
-        color=_tone_colour(colours, legend=True),
-        shape=alt.Shape("tone:N", scale=alt.Scale(domain=list(TONES), range=list(_SHAPES)), legend=_legend()),
+        color=_tone_colour(colours, tones, legend=_legend()),
+        shape=alt.Shape("tone:N", scale=_scale(_SHAPES, tones), legend=_legend()),
         tooltip=tooltip,
     )
     return compiled(alt.layer(_places(every, x), line, points).properties(height=height))
@@ -52,7 +64,7 @@ def changes(
     bars = base.mark_bar(**width).encode(
         x=x,
         y=alt.Y("value:Q", title=y_title, axis=axis),
-        color=_tone_colour(colours, legend=False),
+        color=_tone_colour(colours, TONES, legend=None),
         tooltip=tooltip,
     )
     zero = alt.Chart(alt.NamedData("judged")).mark_rule(color=colours.muted).encode(y=alt.datum(0))
@@ -73,9 +85,8 @@ def _places(every: alt.Chart, x: alt.X) -> alt.Chart:
 
 def _x(title: str, by_time: bool) -> alt.X:
     if by_time:
-        return alt.X(
-            "at:T", title="completed (UTC)", axis=alt.Axis(grid=False), scale=alt.Scale(type="utc", padding=12)
-        )
+        axis = alt.Axis(grid=False, format="%m-%d %H:%M", tickCount=8)
+        return alt.X("at:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc", padding=12))
     return alt.X("label:N", title=title, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelLimit=110))
 
 
@@ -88,9 +99,13 @@ def _tooltip(x_title: str, y_title: str, y_format: str = ".4~g") -> list[alt.Too
     ]
 
 
-def _tone_colour(colours: Palette, *, legend: bool) -> alt.Color:
-    shades = [colours.best, colours.lines[3], colours.muted, colours.waste, colours.lines[0]]
-    return alt.Color("tone:N", scale=alt.Scale(domain=list(TONES), range=shades), legend=_legend() if legend else None)
+def _tone_colour(colours: Palette, tones: tuple[str, ...], *, legend: alt.Legend | None) -> alt.Color:
+    shades = (colours.best, colours.lines[3], colours.muted, colours.waste, colours.lines[0])
+    return alt.Color("tone:N", scale=_scale(dict(zip(TONES, shades, strict=True)), tones), legend=legend)
+
+
+def _scale(by_tone: dict[str, str], tones: tuple[str, ...]) -> alt.Scale:
+    return alt.Scale(domain=list(tones), range=[by_tone[tone] for tone in tones])
 
 
 def _legend() -> alt.Legend:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from runyard.charts.judgement import changes, scores
+from runyard.charts.judgement import MOST, changes, scores
 from runyard.charts.spec import Spec
 from runyard.queries.query import Query
 from runyard.ui.figure import as_arrow, show_behind, show_chart
@@ -113,16 +113,17 @@ def show_charts(versions: pl.DataFrame, query: Query, *, benchmark: str | None, 
             show_chart(_scores_spec(is_dark()), {"judged": drawn}, key="versions-score", alt=said)
         left, right = st.columns(2)
         for column, field, title, unit in (
-            (left, "accuracy_delta", "Change of the score", "change (plus is better)"),
+            (left, "accuracy_delta", "Change of the score", "change"),
             (right, "success_delta", "Change of the success rate", "percentage points"),
         ):
             if versions[field].null_count() < versions.height:
-                column.markdown(f"**{title}** against the version before")
+                column.markdown(f"**{title}** (plus is better)")
                 with column:
                     show_chart(_changes_spec(unit, is_dark()), {"judged": _drawn(versions, field, tone_of(field))},
                                key=f"versions-{field}", alt=f"{title} of {versions.height} versions")  # fmt: skip
         behind = versions.drop("label", "verdict", "tone", "words", "success", "success_delta")
-        show_behind(behind, query, key="versions", alt="Versions with scores, use and verdict")
+        note = f"the newest {MOST} of {versions.height:,} versions are drawn" if versions.height > MOST else ""
+        show_behind(behind, query, key="versions", note=note, alt="Versions with scores, use and verdict")
 
 
 def show_table(versions: pl.DataFrame) -> str | None:
@@ -145,7 +146,7 @@ def show_table(versions: pl.DataFrame) -> str | None:
 
 def _drawn(versions: pl.DataFrame, field: str, tone: str | pl.Expr) -> pl.DataFrame:
     columns = {"label": "label", "at": "version_date", "value": field, "verdict": "verdict"}
-    return versions.select(*(pl.col(name).alias(alias) for alias, name in columns.items()), tone)
+    return versions.tail(MOST).select(*(pl.col(name).alias(alias) for alias, name in columns.items()), tone)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
