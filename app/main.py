@@ -53,6 +53,13 @@ page = st.navigation(
                 url_path="versions",
                 help="Each version of an agent against the one before: score, reliability, verdict.",
             ),
+            st.Page(
+                "page/transfer.py",
+                title="Transfer",
+                icon=":material/conversion_path:",
+                url_path="transfer",
+                help="Trainings that began with another agent's model: what they gained and saved.",
+            ),
         ],
         "Run": [
             st.Page(

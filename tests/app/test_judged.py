@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from judged import NASTY, judged_yard
 
-PAGES = ("versions", "evolution")
+PAGES = ("versions", "evolution", "transfer")
 Visit = Callable[..., AppTest]
 
 
@@ -186,6 +186,55 @@ def test_trainings_can_be_spaced_by_time(visit: Visit, judged: Path) -> None:
     assert {spec["layer"][0]["encoding"]["x"]["field"] for spec in specs} == {"at"}
 
 
+def test_transfer_sums_up_and_names_best_and_worst(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "transfer", benchmark="reviews")
+
+    assert figures(at) == {
+        "Transfers": ("5", "4 judged"),
+        "Mean gain on reviews": ("-0.00075", ""),
+        "Effective": ("1 of 4", ""),
+        "Time saved": ("1.4 h", "0.06 USD"),
+    }
+    said = texts(at)
+    assert "Best: **support-bot → mail-sorter.** Gained 0.06 and took 40 % less time than from scratch." in said
+    assert "Worst: **watch → mail-sorter.** Lost 0.08 but took 5 % less time than from scratch." in said
+
+
+def test_every_transfer_has_its_verdict_in_words(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "transfer", benchmark="reviews")
+
+    table = at.dataframe[0].value
+    verdicts = {(row.source, row.target): (row.verdict, row.words) for row in table.itertuples()}
+    assert verdicts == {
+        ("watch", NASTY): ("insufficient data", "Cannot be judged: its status is failed."),
+        (NASTY, "mail-sorter"): (
+            "moderately effective", "Gained 0.02 and took 15 % less time than from scratch.",
+        ),
+        ("watch", "mail-sorter"): ("ineffective", "Lost 0.08 but took 5 % less time than from scratch."),
+        ("mail-sorter", "support-bot"): ("ineffective", "Lost 0.003 but took 10 % less time than from scratch."),
+        ("support-bot", "mail-sorter"): ("effective", "Gained 0.06 and took 40 % less time than from scratch."),
+    }  # fmt: skip
+
+
+def test_the_transfers_of_an_agent_are_those_it_gave_and_took(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "transfer", agent="support-bot", benchmark="reviews")
+
+    ends = {tuple(pair) for pair in at.dataframe[0].value[["source", "target"]].to_numpy()}
+    assert ends == {("support-bot", "mail-sorter"), ("mail-sorter", "support-bot")}
+
+
+def test_the_flow_has_a_band_per_pair_in_the_colour_of_its_gain(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "transfer", benchmark="reviews")
+
+    (chart,) = at.get("echarts_chart")
+    bands = json.loads(chart.proto.spec)["series"][0]["links"]
+    colours = {(band["source"], band["target"].rstrip("\u200b")): band["lineStyle"]["color"] for band in bands}
+    assert len(colours) == 5
+    assert colours["support-bot", "mail-sorter"] == colours[NASTY, "mail-sorter"]
+    assert colours["watch", "mail-sorter"] == colours["mail-sorter", "support-bot"]
+    assert len(set(colours.values())) == 3
+
+
 @pytest.mark.parametrize(
     ("page", "key", "address"),
     [
@@ -195,6 +244,9 @@ def test_trainings_can_be_spaced_by_time(visit: Visit, judged: Path) -> None:
         ("evolution", "evolution", {"agent": "support-bot", "benchmark": "reviews"}),
         ("evolution", "evolution", {"agent": "support-bot", "benchmark": "latency", "version": "6"}),
         ("evolution", "evolution", {"agent": "watch", "workspace": "lab", "version": "1"}),
+        ("transfer", "transfers", {"benchmark": "reviews"}),
+        ("transfer", "transfers-pairs", {"benchmark": "reviews"}),
+        ("transfer", "transfers-pairs", {"agent": NASTY, "workspace": "default"}),
     ],
 )
 def test_the_sql_shown_gives_the_same_numbers_in_a_shell(

@@ -8,10 +8,13 @@ from runyard.queries.query import Argument, Query, where
 def choices() -> Query:
     """Return what can be chosen among: workspace, agent (source or target) and benchmark, the newest first."""
     return Query(
-        "SELECT\n"
-        "  workspace_id AS workspace, unnest([target_agent_id, source_agent_id]) AS agent,\n"
-        "  benchmark_name AS benchmark, count(*) AS n, max(started_at) AS newest_at\n"
-        "FROM transfer_report\n"
+        "SELECT workspace, agent, benchmark, count(*) AS n, max(started_at) AS newest_at\n"
+        "FROM (\n"
+        "  SELECT\n"
+        "    workspace_id AS workspace, unnest([target_agent_id, source_agent_id]) AS agent,\n"
+        "    benchmark_name AS benchmark, started_at\n"
+        "  FROM transfer_report\n"
+        ")\n"
         "GROUP BY ALL\n"
         "ORDER BY newest_at DESC NULLS LAST, n DESC, workspace, agent, benchmark"
     )

@@ -64,6 +64,8 @@ def sentence(row: Row, benchmark: str | None) -> str:
         return f"First score{f' on {benchmark}' if benchmark else ''}: the mark for later ones."
     step = f"from {number(before)} to {number(after)}"
     gain = row["accuracy_improvement"]
+    if gain is None:
+        return f"Cannot be compared: {step}."
     if round(pct if pct is not None else gain, 9) == 0:
         return f"The same score as before, {number(after)}."
     side = "better" if gain > 0 else "worse"
