@@ -38,6 +38,29 @@ page = st.navigation(
                 help="Watch a run while it trains: progress, loss, speed, log.",
             ),
         ],
+        "Analyze": [
+            st.Page(
+                "page/evolution.py",
+                title="Evolution",
+                icon=":material/timeline:",
+                url_path="evolution",
+                help="An agent from training to training: better or worse, and what was changed.",
+            ),
+            st.Page(
+                "page/versions.py",
+                title="Versions",
+                icon=":material/compare_arrows:",
+                url_path="versions",
+                help="Each version of an agent against the one before: score, reliability, verdict.",
+            ),
+            st.Page(
+                "page/transfer.py",
+                title="Transfer",
+                icon=":material/conversion_path:",
+                url_path="transfer",
+                help="Trainings that began with another agent's model: what they gained and saved.",
+            ),
+        ],
         "Run": [
             st.Page(
                 "page/run.py",

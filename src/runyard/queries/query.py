@@ -36,6 +36,13 @@ class Query:
         return "".join(part + literal for part, literal in zip(parts, literals, strict=True)).strip() + ";"
 
 
+def where(*conditions: tuple[str, Argument]) -> tuple[str, tuple[Argument, ...]]:
+    """Return the WHERE clause of those conditions whose argument is given, with its newline, and their arguments."""
+    chosen = [(condition, argument) for condition, argument in conditions if argument is not None]
+    clause = "\n  AND ".join(condition for condition, _ in chosen)
+    return (f"WHERE {clause}\n" if clause else ""), tuple(argument for _, argument in chosen)
+
+
 def _literal(value: Argument) -> str:
     if value is None:
         return "NULL"
