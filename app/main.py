@@ -38,6 +38,15 @@ page = st.navigation(
                 help="Watch a run while it trains: progress, loss, speed, log.",
             ),
         ],
+        "Analyze": [
+            st.Page(
+                "page/waste.py",
+                title="Waste and efficiency",
+                icon=":material/savings:",
+                url_path="waste",
+                help="What was spent for nothing, and which early-stopping rule would have saved it.",
+            ),
+        ],
         "Run": [
             st.Page(
                 "page/run.py",
