@@ -47,6 +47,15 @@ page = st.navigation(
                 help="What was spent for nothing, and which early-stopping rule would have saved it.",
             ),
         ],
+        "System": [
+            st.Page(
+                "page/sql.py",
+                title="SQL",
+                icon=":material/database:",
+                url_path="sql",
+                help="Ask the yard anything, read-only: tables, views, saved queries, files, a quick chart.",
+            ),
+        ],
         "Run": [
             st.Page(
                 "page/run.py",

@@ -7,6 +7,7 @@ from typing import Literal
 from runyard.queries.query import Query
 
 Grouping = Literal["agent_id", "workspace_id", "month"]
+_PARTS = {"agent_id": "agent_id", "workspace_id": "workspace_id", "month": "strftime(month, '%Y-%m')"}
 
 
 def of_runs() -> Query:
@@ -20,7 +21,7 @@ def lines(by: Grouping) -> Query:
     """Return the bill: per agent, workspace or month what went into failed, cancelled, repeated runs and long tails."""
     return Query(
         "SELECT\n"
-        f"  coalesce(CAST({by} AS VARCHAR), 'unknown') AS part,\n"
+        f"  coalesce({_PARTS[by]}, 'unknown') AS part,\n"
         "  line,\n"
         "  sum(runs)::BIGINT AS runs,\n"
         "  sum(epochs)::BIGINT AS epochs,\n"
@@ -41,7 +42,7 @@ def of_rule(patience: int, min_delta: float, *, by: Grouping) -> Query:
     """Return what one rule would have saved and cost, per agent, workspace or month."""
     return Query(
         "SELECT\n"
-        f"  coalesce(CAST({by} AS VARCHAR), 'unknown') AS part,\n"
+        f"  coalesce({_PARTS[by]}, 'unknown') AS part,\n"
         "  sum(runs)::BIGINT AS runs,\n"
         "  sum(stopped_runs)::BIGINT AS stopped_runs,\n"
         "  sum(costly_runs)::BIGINT AS costly_runs,\n"
