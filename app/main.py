@@ -40,6 +40,13 @@ page = st.navigation(
         ],
         "Analyze": [
             st.Page(
+                "page/compare.py",
+                title="Compare",
+                icon=":material/compare_arrows:",
+                url_path="compare",
+                help="Chosen runs on one chart, against a baseline, and the settings that differ.",
+            ),
+            st.Page(
                 "page/waste.py",
                 title="Waste and efficiency",
                 icon=":material/savings:",

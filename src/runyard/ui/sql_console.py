@@ -140,7 +140,7 @@ def _ask_relation(name: str) -> None:
 
 def _show_keeping(rt: Runtime, statement: str, kept: list[SavedQuery]) -> None:
     name = st.text_input("Keep this statement as", key="sql-name", validate=saved_queries.NAME)
-    if st.button("Save", key="sql-save", disabled=not name):
+    if st.button("Save", key="sql-save"):
         with sentences():
             saved_queries.save(rt, name or "", statement)
             st.rerun()
