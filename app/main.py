@@ -40,6 +40,13 @@ page = st.navigation(
         ],
         "Analyze": [
             st.Page(
+                "page/compare.py",
+                title="Compare",
+                icon=":material/compare_arrows:",
+                url_path="compare",
+                help="Chosen runs on one chart, against a baseline, and the settings that differ.",
+            ),
+            st.Page(
                 "page/evolution.py",
                 title="Evolution",
                 icon=":material/timeline:",
@@ -49,7 +56,7 @@ page = st.navigation(
             st.Page(
                 "page/versions.py",
                 title="Versions",
-                icon=":material/compare_arrows:",
+                icon=":material/layers:",
                 url_path="versions",
                 help="Each version of an agent against the one before: score, reliability, verdict.",
             ),
@@ -59,6 +66,22 @@ page = st.navigation(
                 icon=":material/conversion_path:",
                 url_path="transfer",
                 help="Trainings that began with another agent's model: what they gained and saved.",
+            ),
+            st.Page(
+                "page/waste.py",
+                title="Waste and efficiency",
+                icon=":material/savings:",
+                url_path="waste",
+                help="What was spent for nothing, and which early-stopping rule would have saved it.",
+            ),
+        ],
+        "System": [
+            st.Page(
+                "page/sql.py",
+                title="SQL",
+                icon=":material/database:",
+                url_path="sql",
+                help="Ask the yard anything, read-only: tables, views, saved queries, files, a quick chart.",
             ),
         ],
         "Run": [

@@ -101,6 +101,10 @@ class Yard:
     def datasets(self) -> Path:
         return self.home / "datasets"
 
+    @property
+    def queries(self) -> Path:
+        return self.home / "queries"
+
     def run(self, run_id: UUID | str) -> RunFolder:
         return RunFolder(self.runs / str(run_id))
 

@@ -81,7 +81,7 @@ def _error(verdict: Verdict, request: Request) -> RunyardError:
         case "time":
             return Unavailable(
                 f"The query took longer than {request.timeout_seconds:g} s and was stopped.",
-                hint="Ask for less, or give it more time: --timeout SECONDS.",
+                hint="Ask for less, or give it more time (in a terminal: --timeout SECONDS).",
             )
         case "memory":
             detail = f" ({verdict.message})" if verdict.message else ""

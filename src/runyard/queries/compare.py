@@ -1,0 +1,115 @@
+"""Comparing runs: the table to choose from, the curves on one axis, the settings that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+from runyard.queries.query import Argument, Query
+
+Axis = Literal["step", "epoch", "minutes", "usd"]
+MOST_BUCKETS = 300
+_MOST_POINTS = 12_000  # of all curves of a chart together
+
+
+def table(*, limit: int = 300) -> Query:
+    """Return the newest runs with tags, result and cost."""
+    return Query(
+        "SELECT\n"
+        "  view.id, view.name, view.status, coalesce(run.tags, []) AS tags, view.agent_id,\n"
+        "  view.best_validation_loss, view.best_epoch, view.completed_epochs,\n"
+        "  60 * view.compute_hours AS minutes, view.cost_usd::DOUBLE AS cost_usd, view.queued_at\n"
+        "FROM run_overview AS view\n"
+        "JOIN runs AS run ON run.id = view.id\n"
+        "ORDER BY view.queued_at DESC, view.id DESC\n"
+        "LIMIT ?",
+        (limit,),
+    )
+
+
+def names(run_ids: Sequence[UUID]) -> Query:
+    """Return the curves that the runs have, the most shared first."""
+    return Query(
+        "SELECT source, name, count(DISTINCT session_id) AS runs, count(*) AS points\n"
+        "FROM curve_points\n"
+        f"WHERE session_id IN ({_marks(run_ids)}) AND value IS NOT NULL\n"
+        "GROUP BY source, name\n"
+        "ORDER BY runs DESC, source, name",
+        tuple(run_ids),
+    )
+
+
+def curves(
+    run_ids: Sequence[UUID],
+    source: str,
+    name: str,
+    *,
+    x: Axis = "epoch",
+    neighbours: int = 0,
+    between: tuple[float, float] | None = None,
+) -> Query:
+    """Return one curve of each run, thinned to its first, last, lowest and highest point of each bucket of x.
+
+    `points` says how many points the curve has before thinning, in the range asked for.
+
+    Args:
+        neighbours: how many points on each side `smooth`, a running mean of all points, takes in.
+        between: a range of x, to look closer: there the same number of buckets shows more of the points.
+    """
+    buckets = max(min(MOST_BUCKETS, _MOST_POINTS // (4 * max(len(run_ids), 1))), 1)
+    arguments: list[Argument] = [*run_ids, source, name, *(between or ())]
+    inside = f"\n    AND {x} BETWEEN ? AND ?" if between else ""
+    return Query(
+        "WITH points AS (\n"
+        f"  SELECT session_id, CAST({x} AS DOUBLE) AS x, value AS y\n"
+        "  FROM curve_points\n"
+        f"  WHERE session_id IN ({_marks(run_ids)}) AND source = ? AND name = ?\n"
+        f"    AND value IS NOT NULL AND {x} IS NOT NULL{inside}\n"
+        "),\n"
+        "placed AS (\n"
+        "  SELECT\n"
+        "    *,\n"
+        "    avg(y) OVER (\n"
+        "      PARTITION BY session_id ORDER BY x, y\n"
+        f"      ROWS BETWEEN {int(neighbours)} PRECEDING AND {int(neighbours)} FOLLOWING\n"
+        "    ) AS smooth,\n"
+        "    count(*) OVER (PARTITION BY session_id) AS points,\n"
+        f"    coalesce(floor({buckets} * (x - min(x) OVER ()) / nullif(max(x) OVER () - min(x) OVER (), 0)), 0)"
+        " AS bucket\n"
+        "  FROM points\n"
+        "),\n"
+        "kept AS (\n"
+        "  SELECT\n"
+        "    session_id,\n"
+        "    unnest(list_distinct([\n"
+        + ",\n".join(
+            f"      {pick}({{'x': x, 'y': y, 'smooth': smooth, 'points': points}}, ({order}))"
+            for pick, order in (("arg_min", "x, y"), ("arg_max", "x, y"), ("arg_min", "y, x"), ("arg_max", "y, x"))
+        )
+        + "\n    ])) AS point\n"
+        "  FROM placed\n"
+        "  GROUP BY session_id, bucket\n"
+        ")\n"
+        "SELECT session_id, point.x AS x, point.y AS y, point.smooth AS smooth, point.points AS points\n"
+        "FROM kept\n"
+        "ORDER BY session_id, x, y",
+        tuple(arguments),
+    )
+
+
+def differences(run_ids: Sequence[UUID]) -> Query:
+    """Return the settings that are not the same in all of the runs, one row per setting and run that has it."""
+    return Query(
+        "SELECT leaf.fullkey[3:] AS setting, run.id, coalesce(leaf.atom ->> '$', 'null') AS value\n"
+        "FROM runs AS run, json_tree(run.config) AS leaf\n"
+        f"WHERE run.id IN ({_marks(run_ids)}) AND leaf.atom IS NOT NULL AND leaf.fullkey <> '$.name'\n"
+        "QUALIFY count(DISTINCT leaf.atom) OVER (PARTITION BY leaf.fullkey) > 1\n"
+        f"  OR count(*) OVER (PARTITION BY leaf.fullkey) < {len(run_ids)}\n"
+        "ORDER BY setting, run.id",
+        tuple(run_ids),
+    )
+
+
+def _marks(run_ids: Sequence[UUID]) -> str:
+    return ", ".join("?" for _ in run_ids)

@@ -1,0 +1,155 @@
+"""The curves of the chosen runs: which one, over what, how smooth, how close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from runyard.charts.compare import compared
+from runyard.charts.spec import Spec
+from runyard.queries import compare
+from runyard.queries.compare import Axis
+from runyard.queries.query import Query
+from runyard.runtime import Runtime
+from runyard.ui.address import take, tell
+from runyard.ui.figure import show_behind, show_chart
+from runyard.ui.yard import frame, is_dark
+
+Row = dict[str, Any]
+AXES: dict[str, tuple[Axis, str]] = {
+    "Epoch": ("epoch", "epoch"),
+    "Step": ("step", "optimizer step"),
+    "Time": ("minutes", "minutes of running time"),
+    "Dollars": ("usd", "USD spent"),
+}
+_FIRST = "epoch/val_loss"
+_METRIC = "compare-metric"
+_WORDS = {
+    "train_loss": "training loss",
+    "val_loss": "validation loss",
+    "val_metric": "monitored metric",
+    "learning_rate": "learning rate",
+    "gradient_norm": "gradient norm",
+    "epoch_seconds": "seconds per epoch",
+}
+_SMOOTHING = (1, 3, 5, 11, 25, 51, 101)
+
+
+def show_curves(rt: Runtime, chosen: list[Row], base: Row) -> None:
+    """Show one curve of every chosen run on common axes, with how many of its points are drawn."""
+    ids = [run["id"] for run in chosen]
+    known = frame(rt, compare.names(ids))
+    if known.is_empty():
+        st.info("None of the chosen runs has logged a value yet.", icon=":material/hourglass_empty:")
+        return
+    metrics = {f"{row['source']}/{row['name']}": row for row in known.to_dicts()}
+    take("curve", _METRIC, str)
+    if st.session_state[_METRIC] not in metrics:
+        st.session_state[_METRIC] = _FIRST if _FIRST in metrics else next(iter(metrics))
+    boxes = st.columns([10, 13, 10, 7], vertical_alignment="bottom")
+    metric = boxes[0].selectbox(
+        "Curve",
+        list(metrics),
+        format_func=lambda key: _curve_words(metrics[key], len(chosen)),
+        key=_METRIC,
+    )
+    tell("curve", _METRIC, metric)
+    axis_name = boxes[1].segmented_control(
+        "Over", list(AXES), default="Epoch", required=True, key="compare-x", bind="query-params"
+    )
+    window = boxes[2].select_slider(
+        "Smoothing",
+        _SMOOTHING,
+        value=1,
+        format_func=lambda n: "off" if n == 1 else f"mean of {n}",
+        key="compare-smooth",
+        bind="query-params",
+        help="A running mean of so many points around each, of all points and not only of those drawn; "
+        "the measured line stays visible behind it",
+    )
+    log = boxes[3].toggle("Log scale", key="compare-log", bind="query-params")
+    axis, x_title = AXES[axis_name]
+    source, name = metric.split("/", 1)
+    neighbours = int(window) // 2
+    query = compare.curves(ids, source, name, x=axis, neighbours=neighbours)
+    points = frame(rt, query)
+    if points.is_empty():
+        st.info(f"The chosen runs do not know the {x_title} of this curve; choose another axis.",
+                icon=":material/help:")  # fmt: skip
+        return
+    with st.container(border=True):
+        between = _closer(points, f"compare-zoom-{axis}-{metric}", x_title)
+        if between:
+            query = compare.curves(ids, source, name, x=axis, neighbours=neighbours, between=between)
+            points = frame(rt, query)
+        _draw(points, query, chosen, base, x_title, name, log=log, smooth=neighbours > 0)
+
+
+def _draw(
+    points: pl.DataFrame,
+    query: Query,
+    chosen: list[Row],
+    base: Row,
+    x_title: str,
+    name: str,
+    *,
+    log: bool,
+    smooth: bool,
+) -> None:
+    letters = {str(run["id"]): run["letter"] for run in chosen}
+    names = {str(run["id"]): f"{run['letter']} · {run['name'] or 'unnamed'}" for run in chosen}
+    shown = "smooth" if smooth else "y"
+    rows = points.filter((pl.col("y") > 0) & (pl.col(shown) > 0)) if log else points
+    if rows.is_empty():
+        st.info("No point can be drawn here: the range is empty, or nothing in it is above 0 on a log scale.",
+                icon=":material/help:")  # fmt: skip
+        return
+    curves = rows.select(
+        "x", "y", "smooth",
+        pl.col("session_id").replace_strict(letters).alias("letter"),
+        pl.col("session_id").replace_strict(names).alias("run"),
+        (pl.col("session_id") == str(base["id"])).alias("is_base"),
+    )  # fmt: skip
+    ends = curves.group_by("letter", maintain_order=True).last().select("letter", "x", pl.col(shown).alias("y"))
+    y_title = _WORDS.get(name, name)
+    spec = _spec(x_title, y_title, log, smooth, x_title in ("epoch", "optimizer step"), is_dark())
+    words = f"{y_title} over {x_title} of {ends.height} runs; baseline {base['name'] or 'unnamed'}"
+    show_chart(spec, {"curves": curves, "ends": ends}, key="compare-chart", alt=words)
+    show_behind(points, query, key="compare-curves", note=_note(points, rows, len(chosen), log), alt="Drawn points")
+
+
+def _note(points: pl.DataFrame, rows: pl.DataFrame, runs: int, log: bool) -> str:
+    total = int(points.group_by("session_id").agg(pl.col("points").first())["points"].sum())
+    parts = [f"{points.height:,} of {total:,} points shown" + (", extremes kept" if points.height < total else "")]
+    if log and rows.height < points.height:
+        parts.append(f"{points.height - rows.height:,} of them left out: a log scale has no place for 0 and less")
+    without = runs - points["session_id"].n_unique()
+    if without:
+        parts.append("1 run has no such curve here" if without == 1 else f"{without} runs have no such curve here")
+    return " · ".join(parts)
+
+
+def _closer(points: pl.DataFrame, key: str, x_title: str) -> tuple[float, float] | None:
+    """Return the range of x that the reader looks at more closely; None for all of it."""
+    low, high = float(points["x"].min()), float(points["x"].max())  # type: ignore[arg-type]
+    if not low < high:
+        return None
+    with st.popover("Look closer", icon=":material/zoom_in:", key=f"{key}-box"):
+        start, stop = st.slider(
+            f"Range of {x_title}", low, high, (low, high), (high - low) / 200, format="%.4g", key=key
+        )
+        st.caption("In a smaller range more of its points are drawn.")
+    return None if (start, stop) == (low, high) else (start, stop)
+
+
+def _curve_words(row: Row, chosen: int) -> str:
+    name = str(row["name"])
+    words = _WORDS.get(name, name) if row["source"] == "epoch" else name
+    return words if row["runs"] == chosen else f"{words} ({row['runs']} of {chosen} runs)"
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _spec(x_title: str, y_title: str, log: bool, smooth: bool, whole_x: bool, dark: bool) -> Spec:
+    return compared(x_title=x_title, y_title=y_title, log=log, smooth=smooth, whole_x=whole_x, dark=dark)
