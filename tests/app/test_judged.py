@@ -119,6 +119,16 @@ def test_versions_are_those_of_the_workspace(visit: Visit, judged: Path) -> None
     assert figures(at)["Score on gestures"][0] == "0.77"
 
 
+def test_what_no_longer_goes_together_is_chosen_anew(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "evolution", agent="support-bot", benchmark="reviews", version="6")
+
+    at.selectbox(key="workspace").set_value("lab").run()
+
+    assert not at.exception
+    chosen = {box.key: box.value for box in at.selectbox}
+    assert chosen == {"workspace": "lab", "agent": "watch", "benchmark": "gestures", "version": "4"}
+
+
 def test_the_charts_of_versions_name_their_units(visit: Visit, judged: Path) -> None:
     at = visit(judged, "versions", agent="support-bot", benchmark="reviews")
 
