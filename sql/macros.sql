@@ -145,3 +145,20 @@ CREATE OR REPLACE MACRO wilson_bound(hits, n, side) AS
     ) / (1 + pow(1.959964, 2) / n))
   END;
 CREATE OR REPLACE MACRO is_underutilized(utilization) AS is_less(utilization, 0.5);
+
+-- The settings of a configuration (JSON), each named by its path. Objects are taken apart four levels deep, which is
+-- deeper than any training is described; lists and what lies below stay whole. NULL where it is no JSON object.
+-- Scalar on purpose: no filter would get past a join with json_tree.
+CREATE OR REPLACE MACRO one_level_apart(settings) AS
+  flatten(list_transform(
+    settings,
+    lambda setting: CASE
+      WHEN json_type(setting.value) = 'OBJECT' THEN list_transform(
+        map_entries(CAST(setting.value AS MAP(VARCHAR, JSON))),
+        lambda part: {'key': setting.key || '.' || part.key, 'value': part.value}
+      )
+      ELSE [setting]
+    END
+  ));
+CREATE OR REPLACE MACRO settings_of(config) AS
+  one_level_apart(one_level_apart(one_level_apart(map_entries(TRY_CAST(config AS MAP(VARCHAR, JSON))))));

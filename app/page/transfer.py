@@ -17,7 +17,7 @@ if choices.is_empty():
     show_empty(
         "No transfers yet",
         "A transfer is a training that starts from another agent's model: launch one of the training type "
-        "transfer_learning. Benchmarks of the target before and after it say what it gained.".replace("_", r"\_"),
+        "`transfer_learning`. Benchmarks of the target before and after it say what it gained.",
         action="Launch a run",
         icon=":material/rocket_launch:",
         page="page/launch.py",

@@ -119,6 +119,16 @@ def test_versions_are_those_of_the_workspace(visit: Visit, judged: Path) -> None
     assert figures(at)["Score on gestures"][0] == "0.77"
 
 
+def test_what_no_longer_goes_together_is_chosen_anew(visit: Visit, judged: Path) -> None:
+    at = visit(judged, "evolution", agent="support-bot", benchmark="reviews", version="6")
+
+    at.selectbox(key="workspace").set_value("lab").run()
+
+    assert not at.exception
+    chosen = {box.key: box.value for box in at.selectbox}
+    assert chosen == {"workspace": "lab", "agent": "watch", "benchmark": "gestures", "version": "4"}
+
+
 def test_the_charts_of_versions_name_their_units(visit: Visit, judged: Path) -> None:
     at = visit(judged, "versions", agent="support-bot", benchmark="reviews")
 
@@ -153,7 +163,8 @@ def test_every_training_has_its_verdict_and_what_changed(visit: Visit, judged: P
     assert words["7"] == "The same score as before, 0.81."
     changed = dict(zip(table["label"], table["changes"], strict=True))
     assert list(changed["2"]) == ["learning_rate: 0.001 → 0.0005"]
-    assert changed["7"] is None
+    assert len(changed["7"]) == 0
+    assert changed["1"] is None, "what the first changed is unknown, not nothing"
 
 
 def test_the_best_score_is_the_lowest_where_lower_is_better(visit: Visit, judged: Path) -> None:

@@ -58,3 +58,32 @@ def test_neighbours_are_completed_trainings_of_the_same_agent_and_no_children(em
         (3, 1),
         (7, None),
     ]
+
+
+def test_what_lies_deeper_than_four_levels_is_compared_as_a_whole(empty: Any) -> None:
+    deep = [{"a": {"b": {"c": {"d": {"e": value}}}}, "f": {}} for value in (1, 2)]
+    trained(empty, *deep)
+
+    assert changes(empty)[1] == (1, [("a.b.c.d", '{"e":1}', '{"e":2}')])
+
+
+def test_a_configuration_that_is_no_object_is_unknown(empty: Any) -> None:
+    trained(empty, {"seed": 1}, [1, 2], {"seed": 2})  # type: ignore[arg-type]
+
+    assert [n for n, _ in changes(empty)] == [None, None, None]
+
+
+def test_one_agent_of_many_is_taken_apart_alone(empty: Any) -> None:
+    """The filter reaches the scan, so that a page about one agent does not read every configuration."""
+    for place in range(20):
+        trained(empty, {"seed": 1}, {"seed": 2}, agent=f"agent{place}", first=10 * place + 1)
+
+    plan = empty.duck.execute(
+        "EXPLAIN (ANALYZE, FORMAT json) SELECT n_changes FROM config_changes WHERE agent_id = 'agent7'"
+    ).fetchone()[1]
+
+    def compared(node: dict[str, Any]) -> int:
+        own = node["intermediate_rows"] if node["type"] == "WINDOW" else 0
+        return int(own) + sum(compared(child) for child in node.get("children", []))
+
+    assert sum(compared(node) for node in json.loads(plan)["operator"]) == 2

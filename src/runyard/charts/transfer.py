@@ -22,8 +22,12 @@ def gain_grid(*, dark: bool) -> Spec:
     """Return a Vega-Lite spec of a cell per source and target; blue helped, orange harmed, and the number says so."""
     colours = palette(dark)
     base = alt.Chart(alt.NamedData("pairs")).encode(
-        x=alt.X("target:N", title="target: the agent that was trained", axis=alt.Axis(labelAngle=0, labelLimit=140)),
-        y=alt.Y("source:N", title="source: whose model it began with", axis=alt.Axis(labelLimit=140)),
+        x=alt.X(
+            "target:N",
+            title="target",
+            axis=alt.Axis(labelAngle=0, labelAlign="center", labelLimit=140),
+        ),
+        y=alt.Y("source:N", title="source", axis=alt.Axis(labelLimit=140)),
     )
     scale = alt.Scale(domain=[-1, 0, 1], range=[colours.waste, colours.surface, colours.lines[0]], interpolate="lab")
     edge: dict[str, Any] = {"stroke": colours.border, "cornerRadius": 4}

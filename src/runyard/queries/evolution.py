@@ -11,11 +11,16 @@ def choices() -> Query:
     """Return what can be chosen among: workspace, agent and benchmark, the newest first."""
     return Query(
         "SELECT\n"
-        "  workspace_id AS workspace, agent_id AS agent, benchmark_name AS benchmark,\n"
-        "  count(*) AS n, max(training_date) AS newest_at\n"
-        "FROM evolution_timeline\n"
+        "  s.workspace_id AS workspace, s.agent_id AS agent, b.benchmark_name AS benchmark,\n"
+        "  any_value(b.n) AS n, max(s.completed_at) AS newest_at\n"
+        "FROM training_sessions AS s\n"
+        "LEFT JOIN runs AS r ON r.id = s.id\n"
+        "LEFT JOIN (\n"
+        "  SELECT agent_id, benchmark_name, count(*) AS n FROM benchmarks GROUP BY ALL\n"
+        ") AS b ON b.agent_id = s.agent_id\n"
+        "WHERE s.status = 'completed' AND s.completed_at IS NOT NULL AND r.parent_run_id IS NULL\n"
         "GROUP BY ALL\n"
-        "ORDER BY newest_at DESC NULLS LAST, n DESC, workspace, agent, benchmark"
+        "ORDER BY newest_at DESC, n DESC NULLS LAST, workspace, agent, benchmark"
     )
 
 

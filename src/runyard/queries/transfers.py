@@ -8,15 +8,19 @@ from runyard.queries.query import Argument, Query, where
 def choices() -> Query:
     """Return what can be chosen among: workspace, agent (source or target) and benchmark, the newest first."""
     return Query(
-        "SELECT workspace, agent, benchmark, count(*) AS n, max(started_at) AS newest_at\n"
+        "SELECT workspace, agent, benchmark, sum(n) AS n, max(started_at) AS newest_at\n"
         "FROM (\n"
         "  SELECT\n"
-        "    workspace_id AS workspace, unnest([target_agent_id, source_agent_id]) AS agent,\n"
-        "    benchmark_name AS benchmark, started_at\n"
-        "  FROM transfer_report\n"
+        "    r.workspace_id AS workspace, unnest([t.target_agent_id, t.source_agent_id]) AS agent,\n"
+        "    b.benchmark_name AS benchmark, b.n, t.started_at\n"
+        "  FROM transfer_learning_sessions AS t\n"
+        "  LEFT JOIN runs AS r ON r.id = t.id\n"
+        "  LEFT JOIN (\n"
+        "    SELECT agent_id, benchmark_name, count(*) AS n FROM benchmarks GROUP BY ALL\n"
+        "  ) AS b ON b.agent_id = t.target_agent_id\n"
         ")\n"
         "GROUP BY ALL\n"
-        "ORDER BY newest_at DESC NULLS LAST, n DESC, workspace, agent, benchmark"
+        "ORDER BY newest_at DESC NULLS LAST, n DESC NULLS LAST, workspace, agent, benchmark"
     )
 
 

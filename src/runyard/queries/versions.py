@@ -9,9 +9,11 @@ def choices() -> Query:
     """Return what can be chosen among: workspace, agent and benchmark, the newest first."""
     return Query(
         "SELECT\n"
-        "  workspace_id AS workspace, agent_id AS agent, benchmark_name AS benchmark,\n"
-        "  count(*) AS n, max(version_date) AS newest_at\n"
-        "FROM version_history\n"
+        "  r.workspace_id AS workspace, v.agent_id AS agent, b.benchmark_name AS benchmark,\n"
+        "  count(*) AS n, max(v.created_at) AS newest_at\n"
+        "FROM model_versions AS v\n"
+        "LEFT JOIN benchmarks AS b ON b.model_version_id = v.id\n"
+        "LEFT JOIN runs AS r ON r.id = v.run_id\n"
         "GROUP BY ALL\n"
         "ORDER BY newest_at DESC NULLS LAST, n DESC, workspace, agent, benchmark"
     )

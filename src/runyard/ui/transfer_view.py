@@ -89,7 +89,7 @@ def show_sums(transfers: pl.DataFrame, benchmark: str | None) -> None:
                     dollars(_known_sum(transfers, "cost_saved")), **plain,
                     help="Against the target's own trainings from scratch, where there are any")  # fmt: skip
     if judged.height:
-        _show_one("Best", judged.row(-1, named=True))
+        _show_one("Best" if judged.height > 1 else "The only one judged", judged.row(-1, named=True))
     if judged.height > 1:
         _show_one("Worst", judged.row(0, named=True))
 
@@ -99,7 +99,10 @@ def show_pairs(pairs: pl.DataFrame, query: Query, benchmark: str | None) -> None
     drawn = pairs.sort("transfers", descending=True, maintain_order=True).head(MOST_PAIRS).with_columns(*_ends())
     with st.container(border=True):
         st.markdown(f"**Mean gain{f' on {escape(benchmark)}' if benchmark else ''}** of each pair")
-        st.caption("Blue: the target got better by it. Orange: it got worse. Bare: no score before or after.")
+        st.caption(
+            "The source's model is what the training of the target began with. Blue: the target got better by it. "
+            "Orange: it got worse. Bare: no score before or after."
+        )
         said = f"Mean gain of {drawn.height} pairs of source and target"
         show_chart(_grid_spec(is_dark()), {"pairs": tinted(drawn)}, key="transfers-grid", alt=said)
         st.markdown("**Flow** of models from source (left) to target (right)")
