@@ -13,7 +13,7 @@ from runyard.core.clock import now
 from runyard.core.paths import Yard
 from runyard.store.journals import read_chunk
 from runyard.store.lease import transaction
-from runyard.store.lines import Chunk, Parsed, Rejected, RunEvent, parse, sql
+from runyard.store.lines import Chunk, Parsed, RecordEvent, Rejected, RunEvent, parse, sql
 
 _ROUND_BYTES = 64 << 20
 _REJECTED_CHARACTERS = 10_000
@@ -21,6 +21,8 @@ _BEHIND = """
 SELECT DISTINCT session_id, coalesce(is_terminal(status), false)
 FROM sessions_behind LEFT JOIN training_sessions ON id = session_id
 """
+# A table, since there may be many: `IN` a list looks through all of it for each row.
+_TOUCHED_RECORDS = "CREATE OR REPLACE TEMP TABLE touched_records AS SELECT unnest($touched::UUID[]) AS id"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ def insert(cursor: duckdb.DuckDBPyConnection, parsed: Parsed, offsets: Mapping[s
         cursor.execute(sql("metrics"))
     if parsed.run_events:
         cursor.execute(sql("run_event"), _columns(parsed.run_events))
+    if parsed.record_events:
+        cursor.execute(sql("recorded_event"), _columns(parsed.record_events))
+        touched = list({event.record for event in parsed.record_events})
+        cursor.execute(_TOUCHED_RECORDS, {"touched": touched})
+        cursor.execute(sql("fold_records"))
     if parsed.rejected:
         _insert_rejected(cursor, parsed.rejected)
     cursor.execute(sql("offsets"), {"journals": list(offsets), "bytes": list(offsets.values())})
@@ -113,8 +120,8 @@ def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
             cursor.execute("DELETE FROM sessions_behind")
 
 
-def _columns(events: Sequence[RunEvent]) -> dict[str, list[Any]]:
-    return {name: [getattr(event, name) for event in events] for name in RunEvent.__dataclass_fields__}
+def _columns(events: Sequence[RunEvent] | Sequence[RecordEvent]) -> dict[str, list[Any]]:
+    return {name: [getattr(event, name) for event in events] for name in type(events[0]).__dataclass_fields__}
 
 
 def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Sequence[Rejected]) -> None:

@@ -17,7 +17,10 @@ import duckdb
 import numpy as np
 import orjson
 
+from runyard.core import records
+from runyard.core.errors import Invalid
 from runyard.core.paths import resource
+from runyard.core.records import END_OF_TIME_US
 
 BULK_KINDS = ("epoch", "metrics")
 QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows from them: see fold_runs.sql
@@ -28,7 +31,6 @@ RUN_EVENT_KINDS = frozenset(
     )
 )
 ENDINGS = ("completed", "failed", "cancelled")
-END_OF_TIME_US = 1 << 53  # the year 2255: beyond it a double, as which JSON's numbers are read, is not exact
 _USUAL_LENGTH = 16 << 20  # DuckDB's own default; a longer line is read with all the room it needs
 _INTO_NEW_TABLE = "CREATE OR REPLACE TEMP TABLE lines AS"
 _SUMMARY = """
@@ -77,6 +79,18 @@ class RunEvent:
     line_offset: int
 
 
+@dataclass(frozen=True)
+class RecordEvent:
+    """What was recorded of a model in use, with its checked fields as body and the address of its line."""
+
+    record: UUID
+    at: int
+    kind: str
+    body: str
+    journal: str
+    line_offset: int
+
+
 @dataclass
 class Parsed:
     """What some lines hold beside the epochs and metrics, which are the usable rows of the table `lines`."""
@@ -84,11 +98,12 @@ class Parsed:
     bulk_rows: int = 0
     has_metrics: bool = False
     run_events: list[RunEvent] = field(default_factory=list)
+    record_events: list[RecordEvent] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
     @property
     def events(self) -> int:
-        return self.bulk_rows + len(self.run_events)
+        return self.bulk_rows + len(self.run_events) + len(self.record_events)
 
     def runs_with_events(self) -> set[UUID]:
         """Return the runs of which a run event among these lines may change their own row."""
@@ -141,7 +156,7 @@ def sql(name: str) -> str:
 def parse(cursor: duckdb.DuckDBPyConnection, chunks: Sequence[Chunk]) -> Parsed:
     """Read some journal lines into the temporary table `lines`; no line is lost.
 
-    Each is a usable row of that table, a run event or among the rejected.
+    Each is a usable row of that table, an event of a run or of a record, or among the rejected.
     """
     parsed, lines = Parsed(), _Lines(chunks)
     read = _read_all(cursor, chunks) or _read_in_pieces(cursor, lines, parsed)
@@ -155,7 +170,7 @@ def parse(cursor: duckdb.DuckDBPyConnection, chunks: Sequence[Chunk]) -> Parsed:
                 reason = "run is not a UUID, or at, attempt, epoch or a count is missing or not a whole number in range"
                 parsed.rejected.append(Rejected(*lines.address(place), lines.text(place), reason))
             else:
-                _add_run_event(lines, place, parsed)
+                _add_event(lines, place, parsed)
     return parsed
 
 
@@ -177,8 +192,8 @@ def _read_in_pieces(cursor: duckdb.DuckDBPyConnection, lines: _Lines, parsed: Pa
     while pieces:
         if not (piece := pieces.pop()):
             continue
-        if len(piece) == 1 and _is_run_event(lines.text(piece[0])):
-            _add_run_event(lines, piece[0], parsed)
+        if len(piece) == 1 and _is_other_event(lines.text(piece[0])):
+            _add_event(lines, piece[0], parsed)
             continue
         texts = [lines.text(place).strip(_BLANK) for place in piece]
         try:
@@ -242,8 +257,8 @@ def _one(cursor: duckdb.DuckDBPyConnection, query: str, options: dict[str, Any] 
     return row
 
 
-def _is_run_event(text: bytes) -> bool:
-    """Return whether a line that stands alone is for `_run_event`, which says what is wrong with it, if anything is.
+def _is_other_event(text: bytes) -> bool:
+    """Return whether a line that stands alone is for `_add_event`, which says what is wrong with it, if anything is.
 
     DuckDB has no use for, say, a text as its step; its body has.
     """
@@ -254,26 +269,43 @@ def _is_run_event(text: bytes) -> bool:
         return True
 
 
-def _add_run_event(lines: _Lines, place: int, parsed: Parsed) -> None:
+def _add_event(lines: _Lines, place: int, parsed: Parsed) -> None:
     address, text = lines.address(place), lines.text(place)
     try:
-        parsed.run_events.append(RunEvent(*_run_event(text), *address))
+        event = json.loads(text)
+        if not isinstance(event, dict):
+            raise ValueError("not a JSON object")
+        kind = event.get("k")
+        if kind in RUN_EVENT_KINDS:
+            parsed.run_events.append(RunEvent(*_run_event(event), *address))
+        elif kind in records.FIELDS:
+            parsed.record_events.append(RecordEvent(*_record_event(event), *address))
+        else:
+            raise ValueError(f"unknown kind {kind!r}")
+    except Invalid as error:
+        parsed.rejected.append(Rejected(*address, text, "; ".join(map(str, error.problems))))
     except (ValueError, TypeError, RecursionError) as error:
         parsed.rejected.append(Rejected(*address, text, str(error)))
 
 
-def _run_event(text: bytes) -> tuple[UUID, int, str, int | None, str]:
-    event = json.loads(text)
-    if not isinstance(event, dict):
-        raise ValueError("not a JSON object")
-    if event.get("k") not in RUN_EVENT_KINDS:
-        raise ValueError(f"unknown kind {event.get('k')!r}")
+def _run_event(event: dict[str, Any]) -> tuple[UUID, int, str, int | None, str]:
     attempt = event.get("attempt")
     if attempt is not None and not (type(attempt) is int and 1 <= attempt < 1 << 31):
         raise ValueError(f"attempt is {attempt!r}, not a whole number of at least 1")
     for name in ("at", *(("last_seen",) if "last_seen" in event else ())):
-        if not (type(event.get(name)) is int and 0 < event[name] < END_OF_TIME_US):
-            raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")
+        _check_moment(event, name)
     if event["k"] == "ended" and event.get("status") not in ENDINGS:
         raise ValueError(f"status is {event.get('status')!r}, not one of {', '.join(ENDINGS)}")
     return UUID(str(event.get("run"))), event["at"], event["k"], attempt, orjson.dumps(event).decode()
+
+
+def _record_event(event: dict[str, Any]) -> tuple[UUID, int, str, str]:
+    _check_moment(event, "at")
+    kind = event["k"]
+    body = records.checked(kind, {name: event[name] for name in records.FIELDS[kind] if name in event})
+    return UUID(str(event.get("id"))), event["at"], kind, orjson.dumps(body).decode()
+
+
+def _check_moment(event: dict[str, Any], name: str) -> None:
+    if not (type(event.get(name)) is int and 0 < event[name] < END_OF_TIME_US):
+        raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")
