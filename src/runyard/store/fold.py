@@ -100,6 +100,7 @@ def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
     if touched := sorted(runs):
         cursor.execute("SET VARIABLE touched = $touched", {"touched": touched})
         cursor.execute(sql("fold_runs"))
+        cursor.execute(sql("fold_order"))
         cursor.execute(sql("fold_curves"))
 
 
