@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.logged_run import Run
 from runyard.recording import record_execution, record_feedback, record_update
-from runyard.sdk import finish, init, log, log_epoch
+from runyard.sdk import define_metric, finish, init, log, log_epoch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Run",
+    "define_metric",
     "finish",
     "init",
     "launch",

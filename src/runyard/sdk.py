@@ -102,6 +102,14 @@ def log_epoch(epoch: int, /, **values: Any) -> None:
         _say_no_run("log_epoch")
 
 
+def define_metric(name: str, *, goal: Literal["min", "max"] | None = None, unit: str | None = None) -> None:
+    """Say which values of a metric of the current run are good; without a run, says so once and does nothing."""
+    if run := _open_run():
+        run.define_metric(name, goal=goal, unit=unit)
+    else:
+        _say_no_run("define_metric")
+
+
 def finish(status: Status = "completed") -> None:
     """End the current run, if there is one."""
     if run := _open_run():

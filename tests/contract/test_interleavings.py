@@ -57,6 +57,7 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "started": st.fixed_dictionaries({"pid": st.integers(1, 99), "device": st.just("cpu")}),
     "planned": st.fixed_dictionaries({"total_epochs": st.integers(1, 9), "dataset_size": st.integers(1, 99)}),
     "cancel_requested": st.fixed_dictionaries({"by": st.just("page")}),
+    "metric": st.fixed_dictionaries({"name": st.sampled_from(["a", "?"]), "goal": st.sampled_from(["min", "max"])}),
     "early_stop": st.fixed_dictionaries({"epoch": st.integers(1, 5)}),
     "changed": st.fixed_dictionaries(
         {},

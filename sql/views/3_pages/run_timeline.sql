@@ -21,6 +21,7 @@ SELECT
     WHEN 'ended' THEN coalesce(event.body ->> '$.status', 'ended')
       || coalesce(': ' || (event.body ->> '$.error_message'), '')
     WHEN 'lost' THEN 'process gone; noticed by ' || coalesce(event.body ->> '$.by', 'unknown')
+    WHEN 'metric' THEN 'metric ' || coalesce(event.body ->> '$.name', '?') || coalesce(' has the goal ' || (event.body ->> '$.goal'), '')
     WHEN 'changed' THEN concat_ws(
       ', ',
       'named ' || (event.body ->> '$.name'),

@@ -73,7 +73,8 @@ def show(context: typer.Context, run: RunArgument, layout: FormatOption = Format
     """Show everything about one run.
 
     RUN is an id, a unique beginning of one (at least four characters), a name (the newest of that name), @latest,
-    or @best:METRIC (@best:val_loss is the smallest, any other metric the largest). JSON is an array of one object.
+    or @best:METRIC (@best:val_loss is the smallest, any other metric the largest unless its goal is min). JSON is an
+    array of one object.
     """
     from runyard.queries.runs import report
     from runyard.service.runs import resolve

@@ -31,9 +31,9 @@ WHERE isfinite(best_validation_loss) AND id NOT IN (SELECT id FROM runs WHERE de
 ORDER BY best_validation_loss, id LIMIT 1
 """
 _BEST_METRIC = """
-SELECT session_id AS id, max(value) AS best FROM metric_points
-WHERE name = $metric AND session_id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL) GROUP BY session_id
-HAVING best IS NOT NULL ORDER BY best DESC, id LIMIT 1
+SELECT session_id AS id FROM metric_summary
+WHERE name = $metric AND finite_points > 0 AND session_id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
+ORDER BY CASE WHEN goal = 'min' THEN min_value ELSE -max_value END, id LIMIT 1
 """
 _STATE = """
 SELECT id, name, status, attempt, host, pid, pid_created, launched_by, started_at, ended_at, deleted_at, config,
@@ -69,7 +69,7 @@ def resolve(rt: Runtime, ref: str) -> UUID:
     """Return the run that a reference names: an id, a unique prefix of one, a name, `@latest` or `@best:METRIC`.
 
     Of several runs with one name it is the newest; deleted ones come last, and only a name or an id finds them.
-    `@best:val_loss` is the smallest, any other metric the largest.
+    `@best:val_loss` is the smallest, any other metric the largest unless its goal is `min`.
 
     Raises:
         NotFound: nothing is named so.

@@ -27,7 +27,7 @@ QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows 
 RUN_EVENT_KINDS = frozenset(
     (
         *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
-        *("early_stop", "cancel_requested", "lost", "ended", "changed"),
+        *("early_stop", "cancel_requested", "lost", "ended", "changed", "metric"),
     )
 )
 ENDINGS = ("completed", "failed", "cancelled")
