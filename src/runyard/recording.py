@@ -140,7 +140,7 @@ def write(events: Iterable[Mapping[str, Any]], *, home: str | Path | None = None
     with _lock:
         try:
             journal = _journals.get(yard.home)
-            if journal is None:
+            if journal is None or not journal.path.exists():  # somebody removed the yard: what is written there is lost
                 yard.create()
                 name = f"record-{os.getpid()}-{os.urandom(4).hex()}.jsonl"
                 journal = _journals[yard.home] = Journal(yard.events / name)

@@ -146,6 +146,33 @@ def test_a_lightning_trainer_becomes_a_run(home: Path, tmp_path: Path) -> None:
     assert [row["step"] for row in steps] == [2, 4, 6, 8, 10, 12, 14, 16, 18]
 
 
+def test_a_lightning_trainer_that_fails_fails_its_run(home: Path, tmp_path: Path) -> None:
+    lightning, torch = library("lightning"), library("torch")
+
+    class Broken(lightning.LightningModule):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch: Any, place: int) -> Any:
+            self.log("train_loss", 1.0)
+            if place == 2:
+                raise RuntimeError("broken")
+            return self.line(batch).sum()
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.05)
+
+    trainer = lightning.Trainer(
+        logger=runyard.integrations.LightningLogger(home=home), max_epochs=1, accelerator="cpu", log_every_n_steps=1,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+    )  # fmt: skip
+    with pytest.raises(RuntimeError, match="broken"):
+        trainer.fit(Broken(), torch.utils.data.DataLoader(torch.ones(4, 1)))
+    (run,) = rows("FROM runs", home)
+    assert run["status"] == "failed"
+
+
 def test_a_keras_fit_becomes_a_run(home: Path) -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras = library("keras")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -151,6 +152,13 @@ def test_a_forked_worker_has_a_journal_of_its_own(home: Path) -> None:
     runyard.record_execution("success", id="parent again", home=home)
     assert len(rows("FROM agent_executions", home)) == 3
     assert len({row["journal"] for row in rows("FROM recorded_events", home)}) == 2
+
+
+def test_a_yard_that_was_removed_is_made_again(home: Path) -> None:
+    runyard.record_execution("success", home=home)
+    shutil.rmtree(home)
+    runyard.record_execution("failed", home=home)
+    assert [row["status"] for row in rows("FROM agent_executions", home)] == ["failed"]
 
 
 POISON = {

@@ -15,7 +15,9 @@ from runyard.cli.session import opened
 from runyard.core.errors import Invalid, NotFound, Unavailable
 
 _FROM = typer.Option(
-    "--from", metavar="FILE", help="JSON lines, an object each with these options as its keys; - is stdin."
+    "--from",
+    metavar="FILE",
+    help="JSON lines with these options as keys, such as latency_ms; - is stdin. Without an id a line is always new.",
 )
 From = Annotated[Path | None, _FROM]
 Id = Annotated[str | None, typer.Option("--id", help="Names it: recorded again it is still one, with what is new.")]
