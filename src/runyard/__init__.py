@@ -3,6 +3,8 @@
     with runyard.init(agent="support-bot", config={"lr": 3e-4}) as run:
         run.log_epoch(1, train_loss=0.9, val_loss=1.1)
 
+`record_execution`, `record_feedback` and `record_update` say how models are used.
+
 Importing this package imports nothing heavy; DuckDB comes with the first tick of the background thread.
 """
 
@@ -12,7 +14,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard.logged_run import Run
-from runyard.sdk import finish, init, log, log_epoch
+from runyard.recording import record_execution, record_feedback, record_update
+from runyard.sdk import define_metric, finish, init, log, log_epoch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +23,19 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyRelation
 
-__all__ = ["Run", "finish", "init", "launch", "log", "log_epoch", "query"]
+__all__ = [
+    "Run",
+    "define_metric",
+    "finish",
+    "init",
+    "launch",
+    "log",
+    "log_epoch",
+    "query",
+    "record_execution",
+    "record_feedback",
+    "record_update",
+]
 
 
 def launch(config: str | Path | Mapping[str, Any], *, home: str | Path | None = None) -> UUID:

@@ -111,6 +111,25 @@ class Run:
         except Exception as error:  # noqa: BLE001 - as above
             self._warn("log_epoch", error)
 
+    def define_metric(self, name: str, *, goal: str | None = None, unit: str | None = None) -> None:
+        """Say which values of a metric are good, and its unit. Never raises.
+
+        The view `metric_summary` then knows its best value.
+
+        Args:
+            name: of one metric, or of several by a pattern such as `val/*`.
+            goal: `min` or `max`.
+        """
+        try:
+            if not isinstance(name, str) or not name.strip():
+                raise TypeError(f"{name!r} is no name of a metric; nothing was defined")
+            if goal not in (None, "min", "max"):
+                raise ValueError(f"{goal!r} is no goal of {name!r}: it is min or max; nothing was defined")
+            if self._is_open():
+                self._pen.emit("metric", name=name, goal=goal, unit=None if unit is None else str(unit))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._warn(f"define {name}", error)
+
     def finish(self, status: Status = "completed", *, error: BaseException | None = None) -> None:
         """End the run; does nothing the second time, nor in a forked child, whose parent goes on. Never raises."""
         if self._closed or os.getpid() != self._owner:

@@ -56,7 +56,7 @@ def init(
         Unavailable: the yard cannot be written.
     """
     global _current
-    if before := _open_run():
+    if before := current():
         raise Conflict(f"Run {before.name} is still open.", hint="Call runyard.finish() first.")
     if mode not in ("min", "max"):
         raise Invalid("init() cannot use this.", problems=[Problem("mode", f"{mode!r} is not a mode", ("min", "max"))])
@@ -82,13 +82,14 @@ def init(
     return run
 
 
-def _open_run() -> Run | None:
+def current() -> Run | None:
+    """Return the run that is open in this process, if there is one."""
     return None if _current is None or _current.has_ended else _current
 
 
 def log(values: Mapping[str, Any], step: int | None = None, epoch: float | None = None) -> None:
     """Log numbers to the current run; without one, says so once and does nothing."""
-    if run := _open_run():
+    if run := current():
         run.log(values, step, epoch)
     else:
         _say_no_run("log")
@@ -96,15 +97,23 @@ def log(values: Mapping[str, Any], step: int | None = None, epoch: float | None 
 
 def log_epoch(epoch: int, /, **values: Any) -> None:
     """Log a finished epoch to the current run; without one, says so once and does nothing."""
-    if run := _open_run():
+    if run := current():
         run.log_epoch(epoch, **values)
     else:
         _say_no_run("log_epoch")
 
 
+def define_metric(name: str, *, goal: Literal["min", "max"] | None = None, unit: str | None = None) -> None:
+    """Say which values of a metric of the current run are good; without a run, says so once and does nothing."""
+    if run := current():
+        run.define_metric(name, goal=goal, unit=unit)
+    else:
+        _say_no_run("define_metric")
+
+
 def finish(status: Status = "completed") -> None:
     """End the current run, if there is one."""
-    if run := _open_run():
+    if run := current():
         run.finish(status)
 
 
@@ -174,7 +183,7 @@ def _say_no_run(verb: str) -> None:
 
 
 def _after_fork() -> None:
-    if run := _open_run():
+    if run := current():
         run.continue_in_child()
 
 

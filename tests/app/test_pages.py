@@ -17,6 +17,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from runyard.core.journal import Journal
+from runyard.runtime import open_runtime
+from runyard.service import order
 
 PAGES = ("overview", "launch", "live", "run")
 Visit = Callable[..., AppTest]
@@ -210,3 +212,15 @@ def test_a_store_held_by_another_process_names_it(visit: Visit, full: Full, tmp_
         assert "1 event waits" in at.warning[0].value
         assert f"process {holder.pid}" in at.warning[0].value
     assert len(overview.dataframe[0].value) == 7, "snapshots are read all the same"
+
+
+def test_archived_and_deleted_runs_are_not_listed(visit: Visit, full: Full, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(full[0], tmp_path / "yard", symlinks=True))
+    rt = open_runtime(home)
+    order.archive(rt, ["watch-cnn"], by="test")
+    order.delete(rt, ["reviews-lora"], by="test")
+    rt.store.ingest(snapshot=True)
+    rt.close()
+    shown = set(visit(home).dataframe[0].value["name"])
+    assert "watch-cnn-live" in shown
+    assert not shown & {"watch-cnn", "reviews-lora"}

@@ -57,8 +57,16 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "started": st.fixed_dictionaries({"pid": st.integers(1, 99), "device": st.just("cpu")}),
     "planned": st.fixed_dictionaries({"total_epochs": st.integers(1, 9), "dataset_size": st.integers(1, 99)}),
     "cancel_requested": st.fixed_dictionaries({"by": st.just("page")}),
+    "metric": st.fixed_dictionaries({"name": st.sampled_from(["a", "?"]), "goal": st.sampled_from(["min", "max"])}),
     "early_stop": st.fixed_dictionaries({"epoch": st.integers(1, 5)}),
-    "changed": st.fixed_dictionaries({"name": st.text(max_size=4), "tags": st.lists(st.text(max_size=2), max_size=2)}),
+    "changed": st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("name", "note", "group"), st.text(max_size=4)),
+            **dict.fromkeys(("tags", "tags_added", "tags_removed"), st.lists(st.sampled_from("abc"), max_size=2)),
+            **dict.fromkeys(("archived", "deleted"), st.sampled_from([0, AT])),
+        },
+    ),
     "lost": st.fixed_dictionaries({"last_seen": st.integers(AT, AT + 10**9)}),
     "ended": st.fixed_dictionaries(
         {"status": st.sampled_from(["completed", "failed", "cancelled"])},

@@ -15,6 +15,8 @@ import pytest
 
 import runyard
 from runyard.core.errors import Conflict, Invalid, NotFound, Unavailable
+from runyard.runtime import open_runtime
+from runyard.service.runs import resolve, state
 
 
 @pytest.fixture
@@ -105,6 +107,30 @@ def test_a_metric_of_epochs_alone_has_a_point_for_each(home: Path) -> None:
             run.log_epoch(epoch, val_loss=1.0, accuracy=accuracy)
     sql = "SELECT epoch, value FROM metric_points WHERE name = 'accuracy' ORDER BY epoch"
     assert runyard.query(sql, home=home).fetchall() == [(1.0, 0.2), (2.0, 0.9), (3.0, 0.5)]
+
+
+def test_a_metric_with_a_goal_has_a_best_value(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    runyard.define_metric("early", goal="min")
+    assert "without a run" in capfd.readouterr().err
+    with runyard.init(home=home, name="one") as run:
+        runyard.define_metric("val/*", goal="max", unit="share")
+        run.define_metric("val/error", goal="min")
+        run.define_metric("val/error", goal="least")
+        for step, (f1, error) in enumerate(((0.5, 0.4), (0.9, 0.1), (0.7, 0.2)), start=1):
+            run.log({"val/f1": f1, "val/error": error}, step=step)
+    assert "'least' is no goal" in capfd.readouterr().err
+    sql = "SELECT name, goal, unit, best_value, best_step, last_value FROM metric_summary WHERE name LIKE 'val/%'"
+    assert runyard.query(f"{sql} ORDER BY name", home=home).fetchall() == [
+        ("val/error", "min", None, 0.1, 2, 0.2),
+        ("val/f1", "max", "share", 0.9, 2, 0.7),
+    ]
+    with runyard.init(home=home, name="two") as run:
+        run.define_metric("val/error", goal="min")
+        run.log({"val/error": 0.05}, step=1)
+    rt = open_runtime(home)
+    assert state(rt, resolve(rt, "@best:val/error")).name == "two"
+    assert state(rt, resolve(rt, "@best:val/f1")).name == "one"
+    rt.close()
 
 
 def test_steps_may_come_in_any_order(home: Path) -> None:

@@ -22,6 +22,10 @@ TABLES = {
     "training_epochs": "*",
     "metrics": "*",
     "run_events": "*",
+    "recorded_events": "*",
+    "agent_executions": "*",
+    "feedback_events": "*",
+    "learning_updates": "*",
     "rejected_events": "* EXCLUDE (rejected_at)",
     "journal_offsets": "*",
 }

@@ -132,7 +132,8 @@ def judgement(dice: random.Random, number: Any) -> dict[str, list[dict[str, Any]
                 "created_at": moment(),
             },
             "agent_executions": {
-                "execution_id": own, "model_version_id": version, "user_id": one_of("u", "v"), "agent_id": agent,
+                "execution_id": own, "model_version_id": version, "model_version": one_of("1", "2"), "agent_id": agent,
+                "user_id": one_of("u", "v"), "latency_ms": number(),
                 "status": one_of("queued", "running", "cancelled", "success", "failed", "error", "timeout"),
             },
             "transfer_learning_sessions": {

@@ -1,7 +1,7 @@
 -- One row is one finished epoch of a session, as in epochs, or a session without epochs, whose epoch is NULL.
 -- grain: session_id, epoch
 -- It begins with the sessions and names the agent, so that a filter on either reaches the scan of training_epochs.
--- `loss` is the monitored value turned so that smaller is better; `evaluated` says that it was measured at all.
+-- Deleted runs are left out. `loss` is the monitored value turned so that smaller is better; `evaluated` says that it was measured at all.
 SELECT
   s.agent_id,
   s.id AS session_id,
@@ -17,6 +17,7 @@ SELECT
   finite_or_null(e.epoch_seconds) AS epoch_seconds
 FROM training_sessions AS s
 LEFT JOIN training_epochs AS e ON e.session_id = s.id
+WHERE s.id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
 QUALIFY row_number() OVER (
   PARTITION BY s.agent_id, s.id, e.epoch
   ORDER BY e.attempt DESC NULLS LAST, e.logged_at DESC NULLS LAST

@@ -12,6 +12,7 @@ WITH trained AS (
   FROM training_sessions AS s
   LEFT JOIN runs AS r ON r.id = s.id
   WHERE s.status = 'completed' AND s.completed_at IS NOT NULL AND r.parent_run_id IS NULL
+    AND r.deleted_at IS NULL
 ),
 measured AS (
   SELECT b.*, v.version, v.id IS NOT NULL AS has_version

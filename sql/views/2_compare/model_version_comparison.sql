@@ -27,7 +27,7 @@ used AS (
       count(*) FILTER (WHERE e.status IN ('success', 'failed', 'error', 'timeout'))
     ) AS success_rate
   FROM model_versions AS v
-  JOIN agent_executions AS e ON e.model_version_id = v.id
+  JOIN executions AS e ON e.model_version_id = v.id
   GROUP BY v.agent_id, v.id
 ),
 parents AS (

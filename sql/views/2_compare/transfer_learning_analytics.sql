@@ -9,6 +9,7 @@ WITH transfers AS (
     CAST(training_cost_usd AS DOUBLE) AS cost_usd,
     status = 'completed' AS is_completed
   FROM transfer_learning_sessions
+  WHERE id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
 ),
 finished AS (
   SELECT
@@ -95,6 +96,7 @@ regular AS (
     AND s.training_type = 'from_scratch'
     AND s.completed_at > s.started_at
     AND r.parent_run_id IS NULL
+    AND r.deleted_at IS NULL
   GROUP BY s.agent_id
 ),
 judged AS (

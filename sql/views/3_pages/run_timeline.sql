@@ -21,6 +21,18 @@ SELECT
     WHEN 'ended' THEN coalesce(event.body ->> '$.status', 'ended')
       || coalesce(': ' || (event.body ->> '$.error_message'), '')
     WHEN 'lost' THEN 'process gone; noticed by ' || coalesce(event.body ->> '$.by', 'unknown')
+    WHEN 'metric' THEN 'metric ' || coalesce(event.body ->> '$.name', '?') || coalesce(' has the goal ' || (event.body ->> '$.goal'), '')
+    WHEN 'changed' THEN concat_ws(
+      ', ',
+      'named ' || (event.body ->> '$.name'),
+      'tagged ' || array_to_string(TRY_CAST(event.body -> '$.tags' AS VARCHAR[]), ' '),
+      'tags added: ' || array_to_string(TRY_CAST(event.body -> '$.tags_added' AS VARCHAR[]), ' '),
+      'tags removed: ' || array_to_string(TRY_CAST(event.body -> '$.tags_removed' AS VARCHAR[]), ' '),
+      'note: ' || (event.body ->> '$.note'),
+      'group: ' || (event.body ->> '$.group'),
+      CASE event.body ->> '$.archived' WHEN '0' THEN 'unarchived' ELSE 'archived' || left(event.body ->> '$.archived', 0) END,
+      CASE event.body ->> '$.deleted' WHEN '0' THEN 'undeleted' ELSE 'deleted' || left(event.body ->> '$.deleted', 0) END
+    ) || coalesce(' by ' || (event.body ->> '$.by'), '')
     ELSE event.kind
   END AS what,
   event.body ->> '$.hint' AS hint,

@@ -1,4 +1,4 @@
--- One row per workspace: its runs by state, and what they cost so far (sums over known values).
+-- One row per workspace: its runs by state, and what they cost so far (sums over known values), without deleted ones.
 -- grain: workspace_id
 SELECT
   run.workspace_id AS workspace_id,
@@ -12,4 +12,5 @@ SELECT
   sum(session.training_cost_usd) AS cost_usd
 FROM runs AS run
 LEFT JOIN sessions AS session ON session.id = run.id
+WHERE run.deleted_at IS NULL
 GROUP BY run.workspace_id

@@ -12,7 +12,16 @@ from typing import Annotated, Any
 
 import typer
 
-from runyard.cli import exchange_verbs, import_verbs, run_verbs, serve_verbs, train_verbs, yard_verbs
+from runyard.cli import (
+    exchange_verbs,
+    import_verbs,
+    order_verbs,
+    record_verbs,
+    run_verbs,
+    serve_verbs,
+    train_verbs,
+    yard_verbs,
+)
 from runyard.cli.errors import FAILED, INTERRUPTED, exit_code, show_error
 from runyard.core.errors import RunyardError, Unavailable
 
@@ -51,7 +60,11 @@ def options(
     context.obj = yard
 
 
-for verbs in (serve_verbs, train_verbs, run_verbs, import_verbs, exchange_verbs, yard_verbs):
+VERBS = (
+    *(serve_verbs, train_verbs, run_verbs, order_verbs),
+    *(import_verbs, exchange_verbs, record_verbs, yard_verbs),
+)
+for verbs in VERBS:
     verbs.add_to(app)
 
 

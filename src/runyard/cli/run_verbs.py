@@ -39,23 +39,32 @@ def runs(
     context: typer.Context,
     status: Annotated[list[Status] | None, typer.Option("--status", help="Only these; may be given again.")] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Only the runs of this agent.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only the runs with this tag.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Only the runs of this group.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="The archived ones instead.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Archived and deleted ones, too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most so many, newest first.")] = 50,
     layout: FormatOption = Format.table,
 ) -> None:
     """List runs, newest first.
 
     The table shows progress, best loss and the epochs wasted after the best one; json and csv have every column of
-    the view run_overview. An id may be shortened as the table shows it wherever a RUN is asked for.
+    the view run_overview. Archived and deleted runs are left out unless they are asked for. An id may be shortened as
+    the table shows it wherever a RUN is asked for.
     """
-    from runyard.queries.runs import listing
+    from runyard.queries.runs import Kept, listing
 
     with opened(context) as rt:
         fold(rt, verb="runs")
-        found = listing(limit=limit, statuses=tuple(status or ()), agent=agent).frame(rt)
+        kept: Kept = "all" if everything else "archived" if archived else "listed"
+        found = listing(limit=limit, statuses=tuple(status or ()), agent=agent, tag=tag, group=group, kept=kept).frame(
+            rt
+        )
         rows = found.to_dicts()
         write_rows(map(_line, rows) if layout is Format.table else rows, found.columns, layout, shown=_SHOWN)
         if found.is_empty():
-            say("No run is like that." if status or agent else "There are no runs yet.")
+            narrowed = status or agent or tag or group or archived
+            say("No run is like that." if narrowed else "There are no runs to list.")
         elif found.height == limit:
             say(f"The newest {limit} runs; --limit shows more.")
 
@@ -64,7 +73,8 @@ def show(context: typer.Context, run: RunArgument, layout: FormatOption = Format
     """Show everything about one run.
 
     RUN is an id, a unique beginning of one (at least four characters), a name (the newest of that name), @latest,
-    or @best:METRIC (@best:val_loss is the smallest, any other metric the largest). JSON is an array of one object.
+    or @best:METRIC (@best:val_loss is the smallest, any other metric the largest unless its goal is min). JSON is an
+    array of one object.
     """
     from runyard.queries.runs import report
     from runyard.service.runs import resolve

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
 from runyard.queries.query import Argument, Query
 
+Kept = Literal["listed", "archived", "all"]
+_KEPT = {
+    "listed": ("archived_at IS NULL", "deleted_at IS NULL"),
+    "archived": ("archived_at IS NOT NULL", "deleted_at IS NULL"),
+    "all": (),
+}
 
-def listing(*, limit: int = 200, statuses: Sequence[str] = (), agent: str | None = None) -> Query:
-    """List the newest runs first: one row per run with progress, cost and waste; of some states or one agent only."""
-    conditions: list[str] = []
+
+def listing(
+    *,
+    limit: int = 200,
+    statuses: Sequence[str] = (),
+    agent: str | None = None,
+    tag: str | None = None,
+    group: str | None = None,
+    kept: Kept = "listed",
+) -> Query:
+    """List the newest runs first: one row per run with progress and cost; of some states, one agent, tag or group only.
+
+    Args:
+        kept: neither archived nor deleted ones unless asked for; `all` has them, too.
+    """
+    conditions = [*_KEPT[kept]]
+    arguments: list[Argument] = [*statuses]
     if statuses:
         conditions.append(f"status IN ({', '.join('?' for _ in statuses)})")
-    if agent is not None:
-        conditions.append("agent_id = ?")
+    for condition, value in (("agent_id = ?", agent), ("list_contains(tags, ?)", tag), ("run_group = ?", group)):
+        if value is not None:
+            conditions.append(condition)
+            arguments.append(value)
     where = f"WHERE {' AND '.join(conditions)}\n" if conditions else ""
-    arguments: list[Argument] = [*statuses, *([agent] if agent is not None else []), limit]
+    arguments.append(limit)
     return Query(f"SELECT *\nFROM run_overview\n{where}ORDER BY queued_at DESC, id DESC\nLIMIT ?", tuple(arguments))
 
 
@@ -29,6 +52,7 @@ def listing_with_waste(*, limit: int = 200) -> Query:
         "SELECT run.*, waste.wasted_epochs, waste.wasted_compute_hours, waste.waste_category\n"
         "FROM run_overview AS run\n"
         "LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id\n"
+        "WHERE run.archived_at IS NULL AND run.deleted_at IS NULL\n"
         "ORDER BY run.queued_at DESC, run.id DESC\n"
         "LIMIT ?",
         (limit,),
@@ -62,6 +86,7 @@ def names(*, limit: int = 200) -> Query:
     return Query(
         "SELECT id, name, status, queued_at\n"
         "FROM runs\n"
+        "WHERE archived_at IS NULL AND deleted_at IS NULL\n"
         "ORDER BY status = 'running' DESC, status = 'queued' DESC, queued_at DESC, id DESC\n"
         "LIMIT ?",
         (limit,),

@@ -22,18 +22,22 @@ from runyard.runtime import Runtime
 from runyard.service.launch import pump, queue, start_queued
 from runyard.service.liveness import is_alive, last_sign_us
 
-_BY_NAME = "SELECT id FROM runs WHERE name = $ref ORDER BY queued_at DESC"
+_BY_NAME = "SELECT id FROM runs WHERE name = $ref ORDER BY deleted_at IS NOT NULL, queued_at DESC"
 _BY_PREFIX = "SELECT id FROM runs WHERE starts_with(CAST(id AS VARCHAR), $ref) ORDER BY id"
-_LATEST = "SELECT id FROM runs ORDER BY queued_at DESC LIMIT 1"
+_LATEST = "SELECT id FROM runs WHERE deleted_at IS NULL ORDER BY queued_at DESC LIMIT 1"
 _BEST_LOSS = """
-SELECT id FROM training_sessions WHERE isfinite(best_validation_loss) ORDER BY best_validation_loss, id LIMIT 1
+SELECT id FROM training_sessions
+WHERE isfinite(best_validation_loss) AND id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
+ORDER BY best_validation_loss, id LIMIT 1
 """
 _BEST_METRIC = """
-SELECT session_id AS id, max(value) AS best FROM metric_points WHERE name = $metric GROUP BY session_id
-HAVING best IS NOT NULL ORDER BY best DESC, id LIMIT 1
+SELECT session_id AS id FROM metric_summary
+WHERE name = $metric AND finite_points > 0 AND session_id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
+ORDER BY CASE WHEN goal = 'min' THEN min_value ELSE -max_value END, id LIMIT 1
 """
 _STATE = """
-SELECT id, name, status, attempt, host, pid, pid_created, launched_by, started_at, ended_at, config, config_digest
+SELECT id, name, status, attempt, host, pid, pid_created, launched_by, started_at, ended_at, deleted_at, config,
+  config_digest
 FROM runs WHERE id = $id
 """
 
@@ -52,6 +56,7 @@ class RunState:
     launched_by: str | None
     started_at: datetime | None
     ended_at: datetime | None
+    deleted_at: datetime | None
     config: dict[str, Any]
     config_digest: str | None
 
@@ -63,7 +68,8 @@ class RunState:
 def resolve(rt: Runtime, ref: str) -> UUID:
     """Return the run that a reference names: an id, a unique prefix of one, a name, `@latest` or `@best:METRIC`.
 
-    Of several runs with one name it is the newest. `@best:val_loss` is the smallest, any other metric the largest.
+    Of several runs with one name it is the newest; deleted ones come last, and only a name or an id finds them.
+    `@best:val_loss` is the smallest, any other metric the largest unless its goal is `min`.
 
     Raises:
         NotFound: nothing is named so.
@@ -165,7 +171,7 @@ def resume(rt: Runtime, ref: str, *, by: str, changes: Mapping[str, Any] | None 
 
     Raises:
         NotFound: there is no such run, or its folder is gone.
-        Conflict: it has not ended, it is completed, or it belongs to a script of its own.
+        Conflict: it has not ended, it is completed or deleted, or it belongs to a script of its own.
         Invalid: the changed config cannot be used.
     """
     run = state(rt, resolve(rt, ref))
@@ -175,6 +181,8 @@ def resume(rt: Runtime, ref: str, *, by: str, changes: Mapping[str, Any] | None 
         rt.record(run.id, "lost", attempt=run.attempt, by=os.getpid(), last_seen=seen)
     elif not run.has_ended:
         raise Conflict(f"Run {name} is {run.status}.", hint=f"Cancel it first: runyard cancel {run.id}")
+    if run.deleted_at:
+        raise Conflict(f"Run {name} is deleted.", hint=f"First: runyard undelete {run.id}")
     if run.status == "completed":
         raise Conflict(f"Run {name} is completed; there is nothing to resume.", hint="Launch its config again.")
     if run.launched_by == "sdk":

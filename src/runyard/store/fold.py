@@ -17,6 +17,7 @@ from runyard.store.lines import (
     QUIET_KINDS,
     Chunk,
     Lines,
+    RecordEvent,
     Rejected,
     RunEvent,
     Sifted,
@@ -33,6 +34,8 @@ _BEHIND = """
 SELECT DISTINCT session_id, coalesce(is_terminal(status), false)
 FROM sessions_behind LEFT JOIN training_sessions ON id = session_id
 """
+# A table, since there may be many: `IN` a list looks through all of it for each row.
+_TOUCHED_RECORDS = "CREATE OR REPLACE TEMP TABLE touched_records AS SELECT unnest($touched::UUID[]) AS id"
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,15 @@ def _finish(
         set_aside(lines, place, kind, sifted)
     if sifted.run_events:
         cursor.execute(sql("run_event"), _columns(sifted.run_events))
+    if sifted.record_events:
+        cursor.execute(sql("recorded_event"), _columns(sifted.record_events))
+        cursor.execute(_TOUCHED_RECORDS, {"touched": list({event.record for event in sifted.record_events})})
+        cursor.execute(sql("fold_records"))
     if sifted.rejected:
         _insert_rejected(cursor, sifted.rejected)
     cursor.execute(sql("offsets"), {"journals": list(offsets), "bytes": list(offsets.values())})
     _fold_runs(cursor, {event.run for event in sifted.run_events if event.kind not in QUIET_KINDS})
-    return used + len(sifted.run_events), len(sifted.rejected)
+    return used + len(sifted.run_events) + len(sifted.record_events), len(sifted.rejected)
 
 
 def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
@@ -124,6 +131,7 @@ def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
     if touched := sorted(runs):
         cursor.execute("SET VARIABLE touched = $touched", {"touched": touched})
         cursor.execute(sql("fold_runs"))
+        cursor.execute(sql("fold_order"))
         cursor.execute(sql("fold_curves"))
 
 
@@ -144,8 +152,8 @@ def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
             cursor.execute("DELETE FROM sessions_behind")
 
 
-def _columns(events: Sequence[RunEvent]) -> dict[str, list[Any]]:
-    return {name: [getattr(event, name) for event in events] for name in RunEvent.__dataclass_fields__}
+def _columns(events: Sequence[RunEvent] | Sequence[RecordEvent]) -> dict[str, list[Any]]:
+    return {name: [getattr(event, name) for event in events] for name in type(events[0]).__dataclass_fields__}
 
 
 def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Sequence[Rejected]) -> None:

@@ -17,18 +17,20 @@ import duckdb
 import numpy as np
 import orjson
 
+from runyard.core import records
+from runyard.core.errors import Invalid
 from runyard.core.paths import resource
+from runyard.core.records import END_OF_TIME_US
 
 BULK_KINDS = ("epoch", "metrics")
 QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows from them: see fold_runs.sql
 RUN_EVENT_KINDS = frozenset(
     (
         *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
-        *("early_stop", "cancel_requested", "lost", "ended", "changed"),
+        *("early_stop", "cancel_requested", "lost", "ended", "changed", "metric"),
     )
 )
 ENDINGS = ("completed", "failed", "cancelled")
-END_OF_TIME_US = 1 << 53  # the year 2255: beyond it a double, as which JSON's numbers are read, is not exact
 _USUAL_LENGTH = 16 << 20  # DuckDB's own default; a longer line is read with all the room it needs
 _KEPT_BYTES = 4 << 20
 _OWN = threading.local()  # a file in memory for each thread: to make its pages takes longer than to fill them
@@ -72,12 +74,25 @@ class RunEvent:
     line_offset: int
 
 
+@dataclass(frozen=True)
+class RecordEvent:
+    """What was recorded of a model in use, with its checked fields as body and the address of its line."""
+
+    record: UUID
+    at: int
+    kind: str
+    body: str
+    journal: str
+    line_offset: int
+
+
 @dataclass
 class Sifted:
-    """Lines apart: `good` are numbers of those that DuckDB reads, the others are run events or of no use."""
+    """Lines apart: `good` are numbers of those that DuckDB reads, the others are events of another kind or of no use."""
 
     good: Sequence[int] = ()
     run_events: list[RunEvent] = field(default_factory=list)
+    record_events: list[RecordEvent] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
 
@@ -162,7 +177,7 @@ def sift(cursor: duckdb.DuckDBPyConnection, lines: Lines) -> Sifted:
     while pieces:
         if not (piece := pieces.pop()):
             continue
-        if len(piece) == 1 and _is_run_event(lines.text(piece[0])):
+        if len(piece) == 1 and _is_other_event(lines.text(piece[0])):
             set_aside(lines, piece[0], None, sifted)
             continue
         texts = lines.texts(piece)
@@ -226,8 +241,8 @@ def _looks_good(text: bytes) -> bool:
         return False
 
 
-def _is_run_event(text: bytes) -> bool:
-    """Return whether a line that stands alone is for `_run_event`, which says what is wrong with it, if anything is.
+def _is_other_event(text: bytes) -> bool:
+    """Return whether a line that stands alone is for `set_aside`, which says what is wrong with it, if anything is.
 
     DuckDB has no use for, say, a text as its step; its body has.
     """
@@ -239,30 +254,47 @@ def _is_run_event(text: bytes) -> bool:
 
 
 def set_aside(lines: Lines, place: int, kind: str | None, sifted: Sifted) -> None:
-    """Put a line that is no usable epoch or metrics where it belongs: to the run events or the rejected."""
+    """Put a line that is no usable epoch or metrics where it belongs: to other events or the rejected."""
     address, text = lines.address(place), lines.text(place)
     if kind in BULK_KINDS:
         reason = "run, at, attempt, epoch or a count is missing, or is not a whole number in range"
         sifted.rejected.append(Rejected(*address, text, reason))
         return
     try:
-        sifted.run_events.append(RunEvent(*_run_event(text), *address))
+        event = json.loads(text)
+        if not isinstance(event, dict):
+            raise ValueError("not a JSON object")
+        kind = event.get("k")
+        if kind in RUN_EVENT_KINDS:
+            sifted.run_events.append(RunEvent(*_run_event(event), *address))
+        elif kind in records.FIELDS:
+            sifted.record_events.append(RecordEvent(*_record_event(event), *address))
+        else:
+            raise ValueError(f"unknown kind {kind!r}")
+    except Invalid as error:
+        sifted.rejected.append(Rejected(*address, text, "; ".join(map(str, error.problems))))
     except (ValueError, TypeError, RecursionError) as error:
         sifted.rejected.append(Rejected(*address, text, str(error)))
 
 
-def _run_event(text: bytes) -> tuple[UUID, int, str, int | None, str]:
-    event = json.loads(text)
-    if not isinstance(event, dict):
-        raise ValueError("not a JSON object")
-    if event.get("k") not in RUN_EVENT_KINDS:
-        raise ValueError(f"unknown kind {event.get('k')!r}")
+def _run_event(event: dict[str, Any]) -> tuple[UUID, int, str, int | None, str]:
     attempt = event.get("attempt")
     if attempt is not None and not (type(attempt) is int and 1 <= attempt < 1 << 31):
         raise ValueError(f"attempt is {attempt!r}, not a whole number of at least 1")
     for name in ("at", *(("last_seen",) if "last_seen" in event else ())):
-        if not (type(event.get(name)) is int and 0 < event[name] < END_OF_TIME_US):
-            raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")
+        _check_moment(event, name)
     if event["k"] == "ended" and event.get("status") not in ENDINGS:
         raise ValueError(f"status is {event.get('status')!r}, not one of {', '.join(ENDINGS)}")
     return UUID(str(event.get("run"))), event["at"], event["k"], attempt, orjson.dumps(event).decode()
+
+
+def _record_event(event: dict[str, Any]) -> tuple[UUID, int, str, str]:
+    _check_moment(event, "at")
+    kind = event["k"]
+    body = records.checked(kind, {name: event[name] for name in records.FIELDS[kind] if name in event})
+    return UUID(str(event.get("id"))), event["at"], kind, orjson.dumps(body).decode()
+
+
+def _check_moment(event: dict[str, Any], name: str) -> None:
+    if not (type(event.get(name)) is int and 0 < event[name] < END_OF_TIME_US):
+        raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")

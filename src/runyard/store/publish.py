@@ -160,21 +160,33 @@ def is_held_for_writing(yard: Yard) -> bool:
 
 def prune(yard: Yard) -> int:
     """Delete old copies that nobody has open and stale temporary files; returns how many copies went."""
+    free = prunable(yard)
+    for path in free:
+        drop(path)
+    for folder in (yard.store, yard.published):
+        for temporary in folder.glob("*.duckdb.tmp"):
+            if temporary.is_file() and time.time() - temporary.stat().st_mtime > KEEP_SECONDS:
+                temporary.unlink(missing_ok=True)
+    return len(free)
+
+
+def prunable(yard: Yard) -> list[Path]:
+    """Return the copies that are old, not among the last two of their folder, and not open anywhere."""
     candidates = [
         copy.path
         for folder in (yard.store, yard.published)
         for copy in copies(folder)[:-KEEP]
         if time.time() - copy.path.stat().st_mtime > KEEP_SECONDS and not _wal(copy.path).exists()
     ]
-    free = [path for path, lock in zip(candidates, locks(candidates), strict=True) if lock == "free"]
-    for path in free:
-        path.unlink(missing_ok=True)
-        shutil.rmtree(_spilled(path), ignore_errors=True)
-    for folder in (yard.store, yard.published):
-        for temporary in folder.glob("*.duckdb.tmp"):
-            if temporary.is_file() and time.time() - temporary.stat().st_mtime > KEEP_SECONDS:
-                temporary.unlink(missing_ok=True)
-    return len(free)
+    return [path for path, lock in zip(candidates, locks(candidates), strict=True) if lock == "free"]
+
+
+def drop(copy: Path) -> bool:
+    """Delete a copy and what queries spilled beside it; returns whether it was still there."""
+    was_there = copy.exists()
+    copy.unlink(missing_ok=True)
+    shutil.rmtree(_spilled(copy), ignore_errors=True)
+    return was_there
 
 
 def locks(paths: list[Path]) -> list[str]:
