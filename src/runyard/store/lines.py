@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import Any
 from uuid import UUID
 
 import duckdb
@@ -88,7 +89,7 @@ class RecordEvent:
 
 @dataclass
 class Sifted:
-    """Lines apart: `good` are numbers of those that DuckDB reads, the others are events of another kind or of no use."""
+    """Lines apart: `good` are numbers of those that DuckDB reads, the others are other events or of no use."""
 
     good: Sequence[int] = ()
     run_events: list[RunEvent] = field(default_factory=list)
