@@ -182,6 +182,12 @@ def test_an_empty_yard_can_be_asked_too(visit: Visit, empty: Path) -> None:
     assert "launched or imported" in at.info[0].value
 
 
+def test_no_yard_is_a_sentence_with_the_remedy(visit: Visit, tmp_path: Path) -> None:
+    at = visit(tmp_path / "nowhere", "sql")
+
+    assert "There is no yard" in at.info[0].value
+
+
 def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path) -> None:
     home = tmp_path / "broken"
     shutil.copytree(full[0], home, symlinks=True)

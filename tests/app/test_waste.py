@@ -83,6 +83,12 @@ def test_an_empty_yard_offers_one_way_on(visit: Visit, empty: Path) -> None:
     assert not at.metric
 
 
+def test_no_yard_is_a_sentence_with_the_remedy(visit: Visit, tmp_path: Path) -> None:
+    at = visit(tmp_path / "nowhere", "waste")
+
+    assert "There is no yard" in at.info[0].value
+
+
 def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path) -> None:
     home = tmp_path / "broken"
     shutil.copytree(full[0], home, symlinks=True)

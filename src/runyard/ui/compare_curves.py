@@ -115,7 +115,8 @@ def _draw(
     ends = curves.group_by("letter", maintain_order=True).last().select("letter", "x", pl.col(shown).alias("y"))
     y_title = _WORDS.get(name, name)
     spec = _spec(x_title, y_title, log, smooth, x_title in ("epoch", "optimizer step"), is_dark())
-    words = f"{y_title} over {x_title} of {ends.height} runs; baseline {base['name'] or 'unnamed'}"
+    count = "1 run" if ends.height == 1 else f"{ends.height} runs"
+    words = f"{y_title} over {x_title} of {count}; baseline {base['name'] or 'unnamed'}"
     show_chart(spec, {"curves": curves, "ends": ends}, key="compare-chart", alt=words)
     show_behind(points, query, key="compare-curves", note=_note(points, rows, len(chosen), log), alt="Drawn points")
 
