@@ -18,6 +18,7 @@ from runyard.core.ids import new_id
 from runyard.core.journal import Journal
 from runyard.core.paths import Yard
 from runyard.queries import compare
+from runyard.queries.query import Query
 from runyard.store.store import Store
 
 Visit = Callable[..., AppTest]
@@ -126,6 +127,16 @@ def test_runs_baseline_axis_and_scale_are_in_the_address(visit: Visit, full: Ful
     assert at.multiselect(key="compare-runs").value == [chosen[1]], "the back button and links win"
 
 
+def test_a_run_that_is_older_than_the_table_goes_is_there_when_named(full: Full) -> None:
+    store, oldest = Store(Yard(full[0])), full[1]["watch-cnn"]
+
+    def listed(query: Query) -> set[str]:
+        return set(store.read(query.sql, list(query.arguments))["id"])
+
+    assert str(oldest) not in listed(compare.table(limit=2))
+    assert str(oldest) in listed(compare.table([oldest], limit=2))
+
+
 def test_settings_that_differ_are_listed_and_no_others(visit: Visit, full: Full) -> None:
     at = visit(full[0], "compare")
     pair = [str(full[1][name]) for name in ("watch-cnn", "reviews-lora")]
@@ -200,6 +211,7 @@ def test_pasted_into_a_stock_duckdb_it_gives_the_same_numbers(full: Full) -> Non
     ids = [full[1][name] for name in ("watch-cnn", "reviews-lora", "watch-cnn-live")]
     queries = (
         compare.table(),
+        compare.table(ids, limit=1),
         compare.names(ids),
         compare.curves(ids, "epoch", "val_loss", x="minutes", neighbours=5),
         compare.curves(ids, "metric", "accuracy", x="usd", between=(0.0001, 0.002)),

@@ -13,8 +13,9 @@ MOST_BUCKETS = 300
 _MOST_POINTS = 12_000  # of all curves of a chart together
 
 
-def table(*, limit: int = 300) -> Query:
-    """Return the newest runs with tags, result and cost."""
+def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
+    """Return the newest runs, and those named, with tags, result and cost."""
+    named = f" OR view.id IN ({_marks(also)})" if also else ""
     return Query(
         "SELECT\n"
         "  view.id, view.name, view.status, coalesce(run.tags, []) AS tags, view.agent_id,\n"
@@ -22,21 +23,29 @@ def table(*, limit: int = 300) -> Query:
         "  60 * view.compute_hours AS minutes, view.cost_usd::DOUBLE AS cost_usd, view.queued_at\n"
         "FROM run_overview AS view\n"
         "JOIN runs AS run ON run.id = view.id\n"
-        "ORDER BY view.queued_at DESC, view.id DESC\n"
-        "LIMIT ?",
-        (limit,),
+        f"WHERE view.id IN (SELECT id FROM runs ORDER BY queued_at DESC, id DESC LIMIT ?){named}\n"
+        "ORDER BY view.queued_at DESC, view.id DESC",
+        (limit, *also),
     )
 
 
 def names(run_ids: Sequence[UUID]) -> Query:
     """Return the curves that the runs have, the most shared first."""
+    # Which metrics there are does not need each point's last attempt, which curve_points looks for.
     return Query(
-        "SELECT source, name, count(DISTINCT session_id) AS runs, count(*) AS points\n"
-        "FROM curve_points\n"
-        f"WHERE session_id IN ({_marks(run_ids)}) AND value IS NOT NULL\n"
+        "SELECT source, name, count(DISTINCT session_id) AS runs\n"
+        "FROM (\n"
+        "  SELECT session_id, source, name\n"
+        "  FROM curve_points\n"
+        f"  WHERE session_id IN ({_marks(run_ids)}) AND source = 'epoch' AND value IS NOT NULL\n"
+        "  UNION ALL\n"
+        "  SELECT session_id, 'metric', name\n"
+        "  FROM metrics\n"
+        f"  WHERE session_id IN ({_marks(run_ids)}) AND isfinite(value)\n"
+        ")\n"
         "GROUP BY source, name\n"
         "ORDER BY runs DESC, source, name",
-        tuple(run_ids),
+        (*run_ids, *run_ids),
     )
 
 

@@ -34,6 +34,7 @@ _WORDS = {
     "gradient_norm": "gradient norm",
     "epoch_seconds": "seconds per epoch",
 }
+_LONGEST_NAME = 48  # it travels with every point
 _SMOOTHING = (1, 3, 5, 11, 25, 51, 101)
 
 
@@ -99,7 +100,7 @@ def _draw(
     smooth: bool,
 ) -> None:
     letters = {str(run["id"]): run["letter"] for run in chosen}
-    names = {str(run["id"]): f"{run['letter']} · {run['name'] or 'unnamed'}" for run in chosen}
+    names = {str(run["id"]): f"{run['letter']} · {run['name'] or 'unnamed'}"[:_LONGEST_NAME] for run in chosen}
     shown = "smooth" if smooth else "y"
     rows = points.filter((pl.col("y") > 0) & (pl.col(shown) > 0)) if log else points
     if rows.is_empty():

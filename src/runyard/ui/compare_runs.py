@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,15 @@ Row = dict[str, Any]
 CHOSEN, BASE = "compare-runs", "compare-base"
 _FIRST = 3
 _MOST_ROWS = 9
+
+
+def runs_asked_for() -> list[UUID]:
+    """Return the ids in the address, however old their runs are; what is no id is left out."""
+    found = []
+    for text in st.query_params.get("runs", "").split(",")[: len(LETTERS)]:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
 
 
 def choose_runs(table: pl.DataFrame) -> list[Row]:
