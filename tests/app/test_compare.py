@@ -137,6 +137,23 @@ def test_a_run_that_is_older_than_the_table_goes_is_there_when_named(full: Full)
     assert str(oldest) in listed(compare.table([oldest], limit=2))
 
 
+def test_repetitions_become_one_line_in_a_band(visit: Visit, full: Full) -> None:
+    chosen = [full[1]["watch-cnn"], full[1]["watch-cnn-wide"]]
+    at = visit(full[0], "compare", runs=",".join(map(str, chosen)), **{"compare-group": "true"})
+
+    chart = at.get("vega_lite_chart")[0]
+    assert "groups of repetitions: 1, of 2 runs" in chart.proto.alt
+    assert json.loads(chart.spec)["layer"][0]["mark"]["type"] == "area"
+    query = compare.means(chosen, "epoch", "val_loss")
+    store = Store(Yard(full[0]))
+    first = store.read(query.sql, list(query.arguments)).row(0, named=True)
+    losses = store.read("SELECT val_loss FROM epochs WHERE epoch = 1 AND session_id IN (?, ?)", list(chosen))[
+        "val_loss"
+    ]
+    assert math.isclose(first["y"], losses.mean(), rel_tol=1e-9)  # type: ignore[arg-type]
+    assert (first["low"], first["high"], first["runs"]) == (losses.min(), losses.max(), 2)
+
+
 def test_settings_that_differ_are_listed_and_no_others(visit: Visit, full: Full) -> None:
     at = visit(full[0], "compare")
     pair = [str(full[1][name]) for name in ("watch-cnn", "reviews-lora")]
@@ -215,6 +232,7 @@ def test_pasted_into_a_stock_duckdb_it_gives_the_same_numbers(full: Full) -> Non
         compare.names(ids),
         compare.curves(ids, "epoch", "val_loss", x="minutes", neighbours=5),
         compare.curves(ids, "metric", "accuracy", x="usd", between=(0.0001, 0.002)),
+        compare.means(ids, "epoch", "val_loss"),
         compare.differences(ids),
     )
     with duckdb.connect(str(Yard(full[0]).link), read_only=True) as shell:
