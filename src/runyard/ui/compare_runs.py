@@ -45,8 +45,9 @@ def choose_runs(table: pl.DataFrame) -> list[Row]:
     st.session_state[CHOSEN] = [key for key in st.session_state[CHOSEN] if key in known][: len(LETTERS)]
     left, middle = st.columns([2, 3])
     search = left.text_input(
-        "Find", key="compare-search", placeholder="Name, agent or status", type="search", bind="query-params"
-    )
+        "Find", key="compare-search", placeholder="Name, agent or status", type="search", bind="query-params",
+        help="Among the newest 300 runs, and those that the address names",
+    )  # fmt: skip
     tags = middle.multiselect(
         "Tags",
         sorted({tag for row in known.values() for tag in row["tags"]}),
