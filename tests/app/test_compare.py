@@ -197,6 +197,13 @@ def test_a_name_with_markdown_fetches_nothing(visit: Visit, full: Full) -> None:
     assert not [metric.label for metric in at.metric if "![x](" in metric.label]
 
 
+def test_a_run_s_page_leads_here(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id=str(full[1]["watch-cnn"]))
+    at.button(key="run-compare").click().run()
+
+    assert at.multiselect(key="compare-runs").value == [str(full[1]["watch-cnn"])]
+
+
 def test_an_empty_yard_offers_one_way_on(visit: Visit, empty: Path) -> None:
     at = visit(empty, "compare")
 
