@@ -5,13 +5,14 @@ import streamlit as st
 from runyard.queries import compare
 from runyard.ui.backlog import show_backlog
 from runyard.ui.compare_curves import show_curves
-from runyard.ui.compare_runs import choose_baseline, choose_runs, show_differences
+from runyard.ui.compare_runs import choose_baseline, choose_runs, runs_asked_for, show_differences
 from runyard.ui.figure import show_empty, show_sql
 from runyard.ui.yard import frame, yard
 
 rt = yard()
 show_backlog(rt)
-table = frame(rt, compare.table())
+listing = compare.table(runs_asked_for())
+table = frame(rt, listing)
 if table["completed_epochs"].drop_nulls().is_empty():
     show_empty(
         "Nothing to compare yet",
@@ -31,4 +32,4 @@ base = choose_baseline(chosen)
 show_curves(rt, chosen, base)
 show_differences(rt, chosen, base)
 with st.expander("SQL of the table of runs", icon=":material/database:"):
-    show_sql(compare.table())
+    show_sql(listing)

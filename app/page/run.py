@@ -37,6 +37,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.space("stretch")
     if run["status"] in ACTIVE and st.button("Watch live", icon=":material/monitoring:", key="run-live"):
         st.switch_page("page/live.py", query_params={"run": str(run_id)})
+    if st.button("Compare", icon=":material/compare_arrows:", key="run-compare"):
+        st.switch_page("page/compare.py", query_params={"runs": str(run_id)})
     show_actions(rt, run, key="run")
 show_failure(run)
 

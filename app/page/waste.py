@@ -14,8 +14,9 @@ GROUPS = {"Agent": "agent_id", "Workspace": "workspace_id", "Month": "month"}
 
 rt = yard()
 show_backlog(rt)
-rules = frame(rt, waste.rules())
-bill = frame(rt, waste.lines("agent_id"))
+with st.spinner("Replaying early stopping over all finished runs …"):
+    rules = frame(rt, waste.rules())
+    bill = frame(rt, waste.lines("agent_id"))
 if bill.is_empty():
     show_empty(
         "No run has ended yet",

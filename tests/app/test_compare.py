@@ -18,6 +18,7 @@ from runyard.core.ids import new_id
 from runyard.core.journal import Journal
 from runyard.core.paths import Yard
 from runyard.queries import compare
+from runyard.queries.query import Query
 from runyard.store.store import Store
 
 Visit = Callable[..., AppTest]
@@ -126,6 +127,33 @@ def test_runs_baseline_axis_and_scale_are_in_the_address(visit: Visit, full: Ful
     assert at.multiselect(key="compare-runs").value == [chosen[1]], "the back button and links win"
 
 
+def test_a_run_that_is_older_than_the_table_goes_is_there_when_named(full: Full) -> None:
+    store, oldest = Store(Yard(full[0])), full[1]["watch-cnn"]
+
+    def listed(query: Query) -> set[str]:
+        return set(store.read(query.sql, list(query.arguments))["id"])
+
+    assert str(oldest) not in listed(compare.table(limit=2))
+    assert str(oldest) in listed(compare.table([oldest], limit=2))
+
+
+def test_repetitions_become_one_line_in_a_band(visit: Visit, full: Full) -> None:
+    chosen = [full[1]["watch-cnn"], full[1]["watch-cnn-wide"]]
+    at = visit(full[0], "compare", runs=",".join(map(str, chosen)), **{"compare-group": "true"})
+
+    chart = at.get("vega_lite_chart")[0]
+    assert "groups of repetitions: 1, of 2 runs" in chart.proto.alt
+    assert json.loads(chart.spec)["layer"][0]["mark"]["type"] == "area"
+    query = compare.means(chosen, "epoch", "val_loss")
+    store = Store(Yard(full[0]))
+    first = store.read(query.sql, list(query.arguments)).row(0, named=True)
+    losses = store.read("SELECT val_loss FROM epochs WHERE epoch = 1 AND session_id IN (?, ?)", list(chosen))[
+        "val_loss"
+    ]
+    assert math.isclose(first["y"], losses.mean(), rel_tol=1e-9)  # type: ignore[arg-type]
+    assert (first["low"], first["high"], first["runs"]) == (losses.min(), losses.max(), 2)
+
+
 def test_settings_that_differ_are_listed_and_no_others(visit: Visit, full: Full) -> None:
     at = visit(full[0], "compare")
     pair = [str(full[1][name]) for name in ("watch-cnn", "reviews-lora")]
@@ -169,11 +197,24 @@ def test_a_name_with_markdown_fetches_nothing(visit: Visit, full: Full) -> None:
     assert not [metric.label for metric in at.metric if "![x](" in metric.label]
 
 
+def test_a_run_s_page_leads_here(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id=str(full[1]["watch-cnn"]))
+    at.button(key="run-compare").click().run()
+
+    assert at.multiselect(key="compare-runs").value == [str(full[1]["watch-cnn"])]
+
+
 def test_an_empty_yard_offers_one_way_on(visit: Visit, empty: Path) -> None:
     at = visit(empty, "compare")
 
     assert [button.proto.type for button in at.button] == ["primary"]
     assert not at.dataframe
+
+
+def test_no_yard_is_a_sentence_with_the_remedy(visit: Visit, tmp_path: Path) -> None:
+    at = visit(tmp_path / "nowhere", "compare")
+
+    assert "There is no yard" in at.info[0].value
 
 
 def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path) -> None:
@@ -194,9 +235,11 @@ def test_pasted_into_a_stock_duckdb_it_gives_the_same_numbers(full: Full) -> Non
     ids = [full[1][name] for name in ("watch-cnn", "reviews-lora", "watch-cnn-live")]
     queries = (
         compare.table(),
+        compare.table(ids, limit=1),
         compare.names(ids),
         compare.curves(ids, "epoch", "val_loss", x="minutes", neighbours=5),
         compare.curves(ids, "metric", "accuracy", x="usd", between=(0.0001, 0.002)),
+        compare.means(ids, "epoch", "val_loss"),
         compare.differences(ids),
     )
     with duckdb.connect(str(Yard(full[0]).link), read_only=True) as shell:

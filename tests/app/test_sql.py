@@ -32,7 +32,7 @@ Full = tuple[Path, dict[str, UUID]]
 
 
 def asked(visit: Visit, home: Path, statement: str, **address: str) -> AppTest:
-    at = visit(home, "sql", **{"sql-statement": statement, **address})
+    at = visit(home, "sql", **{"q": statement, **address})
     at.button(key="sql-run").click().run()
     assert not at.exception, at.exception
     return at
@@ -40,7 +40,7 @@ def asked(visit: Visit, home: Path, statement: str, **address: str) -> AppTest:
 
 def test_a_statement_in_the_address_is_answered_when_asked(visit: Visit, full: Full) -> None:
     statement = "SELECT name, status FROM runs WHERE status = 'failed'"
-    at = visit(full[0], "sql", **{"sql-statement": statement})
+    at = visit(full[0], "sql", q=statement)
     assert at.text_area[0].value == statement
     assert "Run a statement" in at.info[0].value, "a link alone runs nothing"
 
@@ -116,7 +116,7 @@ def test_tables_and_views_show_their_comments_and_columns(visit: Visit, full: Fu
 def test_a_statement_is_kept_offered_and_deleted(visit: Visit, full: Full, tmp_path: Path) -> None:
     home = tmp_path / "kept"
     shutil.copytree(full[0], home, symlinks=True)
-    at = visit(home, "sql", **{"sql-statement": "SELECT 42 AS answer"})
+    at = visit(home, "sql", q="SELECT 42 AS answer")
     at.text_input(key="sql-name").set_value("the answer").run()
     at.button(key="sql-save").click().run()
 
@@ -180,6 +180,12 @@ def test_an_empty_yard_can_be_asked_too(visit: Visit, empty: Path) -> None:
     at = asked(visit, empty, "FROM runs")
 
     assert "launched or imported" in at.info[0].value
+
+
+def test_no_yard_is_a_sentence_with_the_remedy(visit: Visit, tmp_path: Path) -> None:
+    at = visit(tmp_path / "nowhere", "sql")
+
+    assert "There is no yard" in at.info[0].value
 
 
 def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from runyard.core.ids import new_id
+from runyard.core.journal import Journal
 from runyard.core.paths import Yard
 from runyard.queries import waste
 from runyard.queries.query import Query
@@ -75,12 +77,48 @@ def test_savings_and_efficiency_have_their_rows(visit: Visit, full: Full) -> Non
     assert any("on a CPU there is none" in caption.value for caption in at.caption)
 
 
+def test_runs_without_validation_or_epochs_are_counted_and_explained(visit: Visit, tmp_path: Path) -> None:
+    yard = Yard(tmp_path / "blind")
+    yard.create()
+    journal = Journal(yard.events / "blind.jsonl")
+    for status in ("completed", "failed"):
+        run = str(new_id())
+        for second, event in enumerate((
+            {"k": "queued", "attempt": 1, "kind": "train", "name": status, "config": {}},
+            {"k": "started", "attempt": 1, "device": "npu"},
+            *([{"k": "epoch", "attempt": 1, "epoch": 1, "train_loss": 1.0}] if status == "completed" else []),
+            {"k": "ended", "attempt": 1, "status": status},
+        )):  # fmt: skip
+            journal.write({**event, "run": run, "at": (1_700_000_000 + 60 * second) * 1_000_000})
+    journal.close()
+    Store(yard).ingest(verb="test", wait_seconds=20, snapshot=True, replace_views=True)
+
+    at = visit(yard.home, "waste")
+    assert figures(at)["Best rule"] == ("–", "no run was evaluated")
+    assert "compute hours spent for nothing" in at.get("vega_lite_chart")[0].proto.alt
+    at.button_group(key="waste-unit").set_value("Dollars").run()
+    assert any("count in" in info.value for info in at.info), "nobody knows the price of this device"
+    for tab, words in (
+        ("What if", "no rule could have stopped it"),
+        ("Worst offenders", "No finished run went on"),
+        ("Efficiency", "No run has a finite validation value"),
+    ):
+        at = visit(yard.home, "waste", **{"waste-tab": tab})
+        assert any(words in info.value for info in at.info), tab
+
+
 def test_an_empty_yard_offers_one_way_on(visit: Visit, empty: Path) -> None:
     at = visit(empty, "waste")
 
     assert [button.proto.type for button in at.button] == ["primary"]
     assert "runyard demo" in at.markdown[0].value
     assert not at.metric
+
+
+def test_no_yard_is_a_sentence_with_the_remedy(visit: Visit, tmp_path: Path) -> None:
+    at = visit(tmp_path / "nowhere", "waste")
+
+    assert "There is no yard" in at.info[0].value
 
 
 def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, full: Full, tmp_path: Path) -> None:

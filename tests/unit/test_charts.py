@@ -7,10 +7,12 @@ import json
 import polars as pl
 import pytest
 
+from runyard.charts.compare import LETTERS, compared
 from runyard.charts.live import live_line, live_loss, with_rows
 from runyard.charts.loss import loss_curves
 from runyard.charts.series import series
 from runyard.charts.thin import LIMIT, thin
+from runyard.charts.waste import LINES, convergence_dots, rule_lines, waste_bars
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -74,3 +76,31 @@ def test_short_series_are_left_alone() -> None:
 
     assert thinned.frame is frame
     assert thinned.note == ""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_compared_runs_differ_by_dash_where_colours_repeat(dark: bool) -> None:
+    spec = compared(x_title="epoch", y_title="loss", log=True, smooth=True, whole_x=True, dark=dark)
+
+    assert {layer["data"]["name"] for layer in spec["layer"]} == {"curves", "ends"}
+    raw, line = spec["layer"][:2]
+    assert raw["encoding"]["y"]["field"] == "y"
+    assert line["encoding"]["y"]["field"] == "smooth"
+    assert line["encoding"]["y"]["scale"]["type"] == "log"
+    looks = zip(
+        line["encoding"]["color"]["scale"]["range"], map(str, line["encoding"]["strokeDash"]["scale"]["range"]),
+        strict=True,
+    )  # fmt: skip
+    assert len(set(looks)) == len(LETTERS)
+
+
+def test_waste_charts_name_their_data_and_units() -> None:
+    bars = waste_bars(part_title="agent", value_title="compute hours", dark=False)
+    assert bars["data"]["name"] == "bars"
+    assert bars["encoding"]["x"]["title"] == "compute hours"
+    assert bars["encoding"]["color"]["scale"]["domain"] == list(LINES.values())
+
+    with_limit = rule_lines(value_title="costly (%)", limit=5.0, dark=True)
+    without = rule_lines(value_title="saved (USD)", dark=True)
+    assert len(with_limit["layer"]) == len(without["layer"]) + 1
+    assert {layer["data"]["name"] for layer in convergence_dots(dark=False)["layer"]} == {"dots", "diagonal"}

@@ -20,8 +20,13 @@ def colours(dark: bool) -> list[str]:
     return [lines[place % len(lines)] for place in range(len(LETTERS))]
 
 
-def compared(*, x_title: str, y_title: str, log: bool, smooth: bool, whole_x: bool, dark: bool) -> Spec:
-    """Return a Vega-Lite spec of one line a run; the baseline is thicker, and with `smooth` the raw line is faint."""
+def compared(
+    *, x_title: str, y_title: str, log: bool, smooth: bool, band: bool = False, whole_x: bool, dark: bool
+) -> Spec:
+    """Return a Vega-Lite spec of one line a run; the baseline is thicker, and with `smooth` the raw line is faint.
+
+    With `band` a line is the mean of several runs, and the rows have low and high, between which they all are.
+    """
     theme = palette(dark)
     letters = list(LETTERS)
     dashes = [_DASHES[place // len(theme.lines)] for place in range(len(letters))]
@@ -45,6 +50,9 @@ def compared(*, x_title: str, y_title: str, log: bool, smooth: bool, whole_x: bo
     )
     shown = "smooth" if smooth else "y"
     layers: list[alt.Chart] = []
+    if band:
+        area = base.mark_area(opacity=0.16, clip=True, line=False)
+        layers.append(area.encode(x=x, y=y("low"), y2="high:Q", color=colour))
     if smooth:
         raw = base.mark_line(strokeWidth=1, opacity=0.25, clip=True)
         layers.append(raw.encode(x=x, y=y("y"), color=colour, detail="letter:N"))
@@ -59,6 +67,7 @@ def compared(*, x_title: str, y_title: str, log: bool, smooth: bool, whole_x: bo
             alt.Tooltip("x:Q", title=x_title, format=",.5~g"),
             alt.Tooltip("y:Q", title=y_title, format=".5g"),
             *([alt.Tooltip("smooth:Q", title="smoothed", format=".5g")] if smooth else []),
+            *([alt.Tooltip(f"{end}:Q", title=f"{end}est", format=".5g") for end in ("low", "high")] if band else []),
         ],
     )
     layers.append(dots.add_params(near))

@@ -13,30 +13,40 @@ MOST_BUCKETS = 300
 _MOST_POINTS = 12_000  # of all curves of a chart together
 
 
-def table(*, limit: int = 300) -> Query:
-    """Return the newest runs with tags, result and cost."""
+def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
+    """Return the newest runs, and those named, with tags, result and cost."""
+    named = f" OR view.id IN ({_marks(also)})" if also else ""
     return Query(
         "SELECT\n"
         "  view.id, view.name, view.status, coalesce(run.tags, []) AS tags, view.agent_id,\n"
+        "  coalesce(run.replicate_group, run.id::VARCHAR) AS part,\n"
         "  view.best_validation_loss, view.best_epoch, view.completed_epochs,\n"
         "  60 * view.compute_hours AS minutes, view.cost_usd::DOUBLE AS cost_usd, view.queued_at\n"
         "FROM run_overview AS view\n"
         "JOIN runs AS run ON run.id = view.id\n"
-        "ORDER BY view.queued_at DESC, view.id DESC\n"
-        "LIMIT ?",
-        (limit,),
+        f"WHERE view.id IN (SELECT id FROM runs ORDER BY queued_at DESC, id DESC LIMIT ?){named}\n"
+        "ORDER BY view.queued_at DESC, view.id DESC",
+        (limit, *also),
     )
 
 
 def names(run_ids: Sequence[UUID]) -> Query:
     """Return the curves that the runs have, the most shared first."""
+    # Which metrics there are does not need each point's last attempt, which curve_points looks for.
     return Query(
-        "SELECT source, name, count(DISTINCT session_id) AS runs, count(*) AS points\n"
-        "FROM curve_points\n"
-        f"WHERE session_id IN ({_marks(run_ids)}) AND value IS NOT NULL\n"
+        "SELECT source, name, count(DISTINCT session_id) AS runs\n"
+        "FROM (\n"
+        "  SELECT session_id, source, name\n"
+        "  FROM curve_points\n"
+        f"  WHERE session_id IN ({_marks(run_ids)}) AND source = 'epoch' AND value IS NOT NULL\n"
+        "  UNION ALL\n"
+        "  SELECT session_id, 'metric', name\n"
+        "  FROM metrics\n"
+        f"  WHERE session_id IN ({_marks(run_ids)}) AND isfinite(value)\n"
+        ")\n"
         "GROUP BY source, name\n"
         "ORDER BY runs DESC, source, name",
-        tuple(run_ids),
+        (*run_ids, *run_ids),
     )
 
 
@@ -95,6 +105,44 @@ def curves(
         "FROM kept\n"
         "ORDER BY session_id, x, y",
         tuple(arguments),
+    )
+
+
+def means(
+    run_ids: Sequence[UUID], source: str, name: str, *, x: Axis = "epoch", between: tuple[float, float] | None = None
+) -> Query:
+    """Return one curve of each group of repetitions: the mean of its points in each bucket of x, lowest and highest.
+
+    Repetitions are runs of the same configuration but for the seed. `points` and `runs` say how many there are in all.
+    """
+    inside = f"\n    AND curve.{x} BETWEEN ? AND ?" if between else ""
+    return Query(
+        "WITH points AS (\n"
+        "  SELECT\n"
+        "    coalesce(run.replicate_group, run.id::VARCHAR) AS part, run.id,\n"
+        f"    CAST(curve.{x} AS DOUBLE) AS x, curve.value AS y\n"
+        "  FROM curve_points AS curve\n"
+        "  JOIN runs AS run ON run.id = curve.session_id\n"
+        f"  WHERE curve.session_id IN ({_marks(run_ids)}) AND curve.source = ? AND curve.name = ?\n"
+        f"    AND curve.value IS NOT NULL AND curve.{x} IS NOT NULL{inside}\n"
+        "),\n"
+        "placed AS (\n"
+        "  SELECT\n"
+        "    *,\n"
+        f"    coalesce(floor({MOST_BUCKETS} * (x - min(x) OVER ()) / nullif(max(x) OVER () - min(x) OVER (), 0)), 0)"
+        " AS bucket,\n"
+        "    count(*) OVER (PARTITION BY part) AS points,\n"
+        "    count(DISTINCT id) OVER (PARTITION BY part) AS runs\n"
+        "  FROM points\n"
+        ")\n"
+        "SELECT\n"
+        "  part,\n"
+        "  list_avg(list(x ORDER BY x)) AS x, list_avg(list(y ORDER BY y)) AS y, min(y) AS low, max(y) AS high,\n"
+        "  any_value(points) AS points, any_value(runs) AS runs\n"
+        "FROM placed\n"
+        "GROUP BY part, bucket\n"
+        "ORDER BY part, x",
+        (*run_ids, source, name, *(between or ())),
     )
 
 

@@ -7,13 +7,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from runyard.charts.compare import compared
-from runyard.charts.spec import Spec
 from runyard.queries import compare
 from runyard.queries.compare import Axis
 from runyard.queries.query import Query
 from runyard.runtime import Runtime
 from runyard.ui.address import take, tell
+from runyard.ui.compare_means import NOTHING, compared_spec, draw_means
 from runyard.ui.figure import show_behind, show_chart
 from runyard.ui.yard import frame, is_dark
 
@@ -34,6 +33,7 @@ _WORDS = {
     "gradient_norm": "gradient norm",
     "epoch_seconds": "seconds per epoch",
 }
+_LONGEST_NAME = 48  # it travels with every point
 _SMOOTHING = (1, 3, 5, 11, 25, 51, 101)
 
 
@@ -80,7 +80,19 @@ def show_curves(rt: Runtime, chosen: list[Row], base: Row) -> None:
                 icon=":material/help:")  # fmt: skip
         return
     with st.container(border=True):
-        between = _closer(points, f"compare-zoom-{axis}-{metric}", x_title)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            between = _closer(points, f"compare-zoom-{axis}-{metric}", x_title)
+            grouped = st.toggle(
+                "Repetitions as one",
+                key="compare-group",
+                bind="query-params",
+                help="Runs of the same configuration but for the seed become one line, their mean, in a band from "
+                "the lowest to the highest of them; smoothing is off",
+            )
+        if grouped:
+            query = compare.means(ids, source, name, x=axis, between=between)
+            draw_means(frame(rt, query), query, chosen, base, x_title, _WORDS.get(name, name), log=log)
+            return
         if between:
             query = compare.curves(ids, source, name, x=axis, neighbours=neighbours, between=between)
             points = frame(rt, query)
@@ -99,12 +111,11 @@ def _draw(
     smooth: bool,
 ) -> None:
     letters = {str(run["id"]): run["letter"] for run in chosen}
-    names = {str(run["id"]): f"{run['letter']} · {run['name'] or 'unnamed'}" for run in chosen}
+    names = {str(run["id"]): f"{run['letter']} · {run['name'] or 'unnamed'}"[:_LONGEST_NAME] for run in chosen}
     shown = "smooth" if smooth else "y"
     rows = points.filter((pl.col("y") > 0) & (pl.col(shown) > 0)) if log else points
     if rows.is_empty():
-        st.info("No point can be drawn here: the range is empty, or nothing in it is above 0 on a log scale.",
-                icon=":material/help:")  # fmt: skip
+        st.info(NOTHING, icon=":material/help:")
         return
     curves = rows.select(
         "x", "y", "smooth",
@@ -114,8 +125,9 @@ def _draw(
     )  # fmt: skip
     ends = curves.group_by("letter", maintain_order=True).last().select("letter", "x", pl.col(shown).alias("y"))
     y_title = _WORDS.get(name, name)
-    spec = _spec(x_title, y_title, log, smooth, x_title in ("epoch", "optimizer step"), is_dark())
-    words = f"{y_title} over {x_title} of {ends.height} runs; baseline {base['name'] or 'unnamed'}"
+    spec = compared_spec(x_title, y_title, log, smooth, False, is_dark())
+    count = "1 run" if ends.height == 1 else f"{ends.height} runs"
+    words = f"{y_title} over {x_title} of {count}; baseline {base['name'] or 'unnamed'}"
     show_chart(spec, {"curves": curves, "ends": ends}, key="compare-chart", alt=words)
     show_behind(points, query, key="compare-curves", note=_note(points, rows, len(chosen), log), alt="Drawn points")
 
@@ -136,6 +148,8 @@ def _closer(points: pl.DataFrame, key: str, x_title: str) -> tuple[float, float]
     low, high = float(points["x"].min()), float(points["x"].max())  # type: ignore[arg-type]
     if not low < high:
         return None
+    # The bounds are in the key: other runs have another range, and an old choice may lie outside.
+    key = f"{key}-{low:g}-{high:g}"
     with st.popover("Look closer", icon=":material/zoom_in:", key=f"{key}-box"):
         start, stop = st.slider(
             f"Range of {x_title}", low, high, (low, high), (high - low) / 200, format="%.4g", key=key
@@ -148,8 +162,3 @@ def _curve_words(row: Row, chosen: int) -> str:
     name = str(row["name"])
     words = _WORDS.get(name, name) if row["source"] == "epoch" else name
     return words if row["runs"] == chosen else f"{words} ({row['runs']} of {chosen} runs)"
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _spec(x_title: str, y_title: str, log: bool, smooth: bool, whole_x: bool, dark: bool) -> Spec:
-    return compared(x_title=x_title, y_title=y_title, log=log, smooth=smooth, whole_x=whole_x, dark=dark)

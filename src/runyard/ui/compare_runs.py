@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,15 @@ _FIRST = 3
 _MOST_ROWS = 9
 
 
+def runs_asked_for() -> list[UUID]:
+    """Return the ids in the address, however old their runs are; what is no id is left out."""
+    found = []
+    for text in st.query_params.get("runs", "").split(",")[: len(LETTERS)]:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
+
+
 def choose_runs(table: pl.DataFrame) -> list[Row]:
     """Let the reader choose runs, in the table or by name; returns them in order, each with its letter."""
     known = {row["id"]: row for row in table.to_dicts()}
@@ -35,8 +45,9 @@ def choose_runs(table: pl.DataFrame) -> list[Row]:
     st.session_state[CHOSEN] = [key for key in st.session_state[CHOSEN] if key in known][: len(LETTERS)]
     left, middle = st.columns([2, 3])
     search = left.text_input(
-        "Find", key="compare-search", placeholder="Name, agent or status", type="search", bind="query-params"
-    )
+        "Find", key="compare-search", placeholder="Name, agent or status", type="search", bind="query-params",
+        help="Among the newest 300 runs, and those that the address names",
+    )  # fmt: skip
     tags = middle.multiselect(
         "Tags",
         sorted({tag for row in known.values() for tag in row["tags"]}),

@@ -13,6 +13,7 @@ from runyard.queries import schema
 from runyard.runtime import Runtime
 from runyard.service import saved_queries, sql
 from runyard.service.saved_queries import SavedQuery
+from runyard.ui.address import take, tell
 from runyard.ui.errors import sentences
 from runyard.ui.figure import as_arrow
 from runyard.ui.text import escape
@@ -21,6 +22,7 @@ from runyard.ui.yard import frame
 STATEMENT, ANSWERED = "sql-statement", "sql-answered"
 MOST_ROWS = 100_000  # they travel to the browser in one message
 _MOST_SECONDS = 300.0
+_LONGEST_IN_ADDRESS = 4_000
 _FIRST = "run_overview (view)"
 _GRAIN = re.compile(r" grain: ((?:[a-z_]+, )*[a-z_]+)")
 
@@ -42,7 +44,7 @@ def ask_statement(rt: Runtime) -> None:
         kept = saved_queries.saved(rt)
     starts = {f"Saved: {query.name}": query for query in kept}
     starts |= {f"Example: {query.name}": query for query in saved_queries.examples()}
-    st.session_state.setdefault(STATEMENT, st.query_params.get(STATEMENT) or next(iter(starts.values())).statement)
+    take("q", STATEMENT, lambda said: said or next(iter(starts.values())).statement)
     st.selectbox(
         "Start from",
         list(starts),
@@ -55,10 +57,10 @@ def ask_statement(rt: Runtime) -> None:
         "Statement",
         key=STATEMENT,
         height=220,
-        bind="query-params",
         help="One SELECT in DuckDB's SQL. It runs in a locked-down process on the newest data: it reads every table "
         "and view of the yard, no files, and changes nothing.",
     )
+    tell("q", STATEMENT, statement if statement and len(statement) <= _LONGEST_IN_ADDRESS else "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         limit = st.number_input(
             "Rows at most", 1, MOST_ROWS, 1000, step=1000, key="sql-limit", bind="query-params", width=130

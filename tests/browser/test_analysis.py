@@ -1,0 +1,102 @@
+"""The pages that compare, count waste and answer SQL in a real browser: drawn in both themes, and worked with."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from served import Served, settled
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
+
+from yards import full_yard
+
+Looked = tuple[Served, dict[str, UUID]]
+ADDRESSES = (
+    "/compare",
+    "/waste",
+    "/waste?waste-tab=What%20if",
+    "/waste?waste-tab=Worst%20offenders",
+    "/waste?waste-tab=Efficiency",
+    "/sql",
+)
+
+
+@pytest.fixture(scope="module")
+def looked(serve_yard: Callable[[Path], Served], tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    home = tmp_path_factory.mktemp("analysis") / "yard"
+    ids = full_yard(home)
+    return serve_yard(home), ids
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_drawn_in_both_themes(
+    looked: Looked, open_browser: Callable[..., Page], scheme: str, tmp_path: Path
+) -> None:
+    page = open_browser(looked[0].url, scheme=scheme)
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
+    for number, address in enumerate(ADDRESSES):
+        page.goto(address)
+        settled(page)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        if "offenders" not in address and address != "/sql":
+            page.get_by_test_id("stVegaLiteChart").locator("svg, canvas").first.wait_for()
+        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not wide, f"{address} scrolls sideways"
+        page.screenshot(path=tmp_path / f"{number}-{scheme}.png", full_page=True)
+    assert not refused
+
+
+def chart_of(page: Page, words: str) -> Locator:
+    """A chart's words are on the buttons of its toolbar too."""
+    return page.get_by_role("button", name=re.compile(f"^Show data: .* of {words}$"))
+
+
+def test_a_ticked_row_joins_the_chart_and_the_address(looked: Looked, open_browser: Callable[..., Page]) -> None:
+    page = open_browser(looked[0].url)
+    ids = looked[1]
+    page.goto(f"/compare?runs={ids['watch-cnn-wide']}")
+    settled(page)
+    expect(chart_of(page, "1 run; baseline watch-cnn-wide")).to_have_count(1)
+
+    # The table is a canvas: rows are 35 px high under the header; the seventh is the run that was queued first.
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 18, "y": 35 + 35 * 6 + 17})
+
+    expect(chart_of(page, "2 runs; baseline watch-cnn-wide")).to_have_count(1)
+    page.wait_for_url(re.compile(f"runs={ids['watch-cnn-wide']}%2C{ids['watch-cnn']}"))
+    page.reload()
+    settled(page)
+    expect(chart_of(page, "2 runs; baseline watch-cnn-wide")).to_have_count(1)
+
+
+def test_an_offender_opens_its_run(looked: Looked, open_browser: Callable[..., Page]) -> None:
+    page = open_browser(looked[0].url)
+    page.goto("/waste?waste-tab=Worst%20offenders")
+    settled(page)
+
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 140 + 34, "y": 35 + 17})
+
+    expect(page.get_by_role("heading", name="watch-cnn", exact=True)).to_be_visible(timeout=15_000)
+
+
+def test_a_statement_is_run_and_its_answer_downloaded(
+    looked: Looked, open_browser: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_browser(looked[0].url)
+    page.goto("/sql")
+    settled(page)
+    page.get_by_label("Statement", exact=True).fill("SELECT name, seed FROM runs WHERE status = 'failed'")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("1 row · data version")).to_be_visible(timeout=30_000)
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    download.value.save_as(tmp_path / "answer.csv")
+
+    assert (tmp_path / "answer.csv").read_text() == '"name","seed"\n"reviews-lora-hot",1\n'
