@@ -53,6 +53,15 @@ def test_a_journal_is_left_alone_while_its_writer_lives_or_lines_wait(yard: Yard
     assert compress_ended(yard, NAME, len(data))
 
 
+def test_a_journal_that_somebody_else_compressed_is_done(yard: Yard) -> None:
+    journal = Journal(yard.events / "hand.jsonl")
+    journal.write({"k": "notice"})
+    size = journal.path.stat().st_size
+    journal.close()
+    assert compress_ended(yard, "events/hand.jsonl", size)
+    assert compress_ended(yard, "events/hand.jsonl", size)
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.999])
 def test_a_cut_journal_is_named(yard: Yard, share: float) -> None:
     data = written(yard)

@@ -123,13 +123,17 @@ def _refuse_cut(compressed: Path, bytes_read: int) -> None:
 
 
 def compress_ended(yard: Yard, journal: str, folded_bytes: int) -> bool:
-    """Compress a journal that is wholly in the tables and whose writer is gone; returns whether it was done.
+    """Compress a journal that is wholly in the tables and whose writer is gone; returns whether it is compressed now.
 
     The writer holds a shared lock for as long as it lives, so getting the exclusive one proves that it ended. What it
     left of a torn last line is kept, and stays unread.
     """
     path = yard.home / journal
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:  # somebody else did it, between our look at the folder and our turn
+        return True
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
