@@ -135,6 +135,18 @@ def test_a_later_handover_adds_what_is_new_in_it(command: Command, tmp_path: Pat
     assert rows(tmp_path / "new") == rows(home)
 
 
+def test_records_of_models_in_use_are_merged_too(command: Command, home: Path, tmp_path: Path) -> None:
+    said = command("--yard", home, "record", "feedback", "--agent", "bot", "--positive", "--id", "first")
+    assert said.code == 0, said.err
+    file = hand_over(command, home, tmp_path / "theirs.duckdb")
+    for _ in range(2):
+        assert command("--yard", tmp_path / "new", "merge", file).code == 0
+    asked = command(
+        "--yard", tmp_path / "new", "sql", "SELECT agent_id, is_positive FROM feedback_events", "--format", "json"
+    )
+    assert asked.rows == [{"agent_id": "bot", "is_positive": True}]
+
+
 def write_text(file: Path) -> None:
     file.write_text("no database")
 
@@ -147,7 +159,7 @@ def write_other_database(file: Path) -> None:
 def write_hostile_views(file: Path) -> None:
     """A file whose 'tables' read what is outside of it."""
     with duckdb.connect(str(file)) as db:
-        for name in ("run_events", "training_epochs", "metrics", "schema_version"):
+        for name in ("run_events", "training_epochs", "metrics", "recorded_events", "schema_version"):
             db.execute(f"CREATE VIEW {name} AS SELECT content AS body FROM read_text('/etc/hostname')")
 
 

@@ -106,5 +106,6 @@ def _lines(rt: Runtime, file: Path, kinds: Counter[str], runs: set[str]) -> Iter
     for event in missing_events(rt.yard, file):
         head = orjson.loads(event) if isinstance(event, str) else event
         kinds[head["k"]] += 1
-        runs.add(head["run"])
+        if "run" in head:
+            runs.add(head["run"])
         yield event.encode() + b"\n" if isinstance(event, str) else encode(event)
