@@ -92,6 +92,8 @@ def test_runs_are_filtered_and_newest_first(command: Command, full: Path) -> Non
     ]  # fmt: skip
     rows = command("runs", "--status", "failed", "--status", "cancelled", "--format", "json").rows
     assert {row["status"] for row in rows} == {"failed", "cancelled"}
+    (watch,) = (row for row in command("runs", "--format", "json").rows if row["name"] == "watch-cnn")
+    assert watch["wasted_epochs"] > 0
     limited = command("runs", "--limit", "2", "--format", "json")
     assert len(limited.rows) == 2
     assert "--limit" in limited.err

@@ -49,17 +49,18 @@ def runs(
     """List runs, newest first.
 
     The table shows progress, best loss and the epochs wasted after the best one; json and csv have every column of
-    the view run_overview. Archived and deleted runs are left out unless they are asked for. An id may be shortened as
+    the view run_overview besides. Archived and deleted runs are left out unless they are asked for. An id may be shortened as
     the table shows it wherever a RUN is asked for.
     """
     from runyard.queries.runs import Kept, listing
+    from runyard.queries.waste import of_runs
 
     with opened(context) as rt:
         fold(rt, verb="runs")
         kept: Kept = "all" if everything else "archived" if archived else "listed"
-        found = listing(limit=limit, statuses=tuple(status or ()), agent=agent, tag=tag, group=group, kept=kept).frame(
-            rt
-        )
+        query = listing(limit=limit, statuses=tuple(status or ()), agent=agent, tag=tag, group=group, kept=kept)
+        wasted = of_runs().frame(rt).select("id", "wasted_epochs")
+        found = query.frame(rt).join(wasted, on="id", how="left", maintain_order="left")
         rows = found.to_dicts()
         write_rows(map(_line, rows) if layout is Format.table else rows, found.columns, layout, shown=_SHOWN)
         if found.is_empty():
