@@ -49,8 +49,8 @@ def runs(
     """List runs, newest first.
 
     The table shows progress, best loss and the epochs wasted after the best one; json and csv have every column of
-    the view run_overview besides. Archived and deleted runs are left out unless they are asked for. An id may be shortened as
-    the table shows it wherever a RUN is asked for.
+    the view run_overview besides. Archived and deleted runs are left out unless they are asked for. An id may be
+    shortened as the table shows it wherever a RUN is asked for.
     """
     from runyard.queries.runs import Kept, listing
     from runyard.queries.waste import of_runs
