@@ -10,7 +10,7 @@ def mcnemar_p(fixed: int, broken: int) -> float:
         fixed: items that were wrong before and are right after.
         broken: items that were right before and are wrong after.
 
-    Source: `scipy.stats.binomtest(fixed, fixed + broken, 0.5)`, which equals statsmodels' `mcnemar(exact=True)`; without
+    Source: `scipy.stats.binomtest(fixed, fixed + broken, 0.5)`, equal to statsmodels' `mcnemar(exact=True)`; without
     any changed item it is 1.
     """
     if fixed < 0 or broken < 0:
