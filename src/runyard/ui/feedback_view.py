@@ -108,7 +108,7 @@ def show_updates(updates: pl.DataFrame, query: Query) -> None:
             named = pl.col("status").replace_strict(words, default=STATUSES["other"][0])
             versions = pl.format("{} → {}", pl.col("from_version").fill_null("?"), pl.col("to_version").fill_null("?"))
             drawn = dated.select(
-                pl.col("updated_at").alias("at"), status, versions.alias("versions"), "examples", "reason"
+                pl.col("updated_at").alias("at"), named, versions.alias("versions"), "examples", "reason"
             )
             show_chart(_updates_spec(is_dark()), {"updates": drawn}, key="learning-updates",
                        alt=f"{dated.height} online updates over time")  # fmt: skip
