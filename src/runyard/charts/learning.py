@@ -49,7 +49,7 @@ def forgetting(*, dark: bool) -> Spec:
     learned = base.transform_filter("datum.is_learned").mark_rect(
         filled=False, stroke=colours.text, strokeWidth=2, cornerRadius=4
     )
-    ink = alt.when("abs(datum.tint) > 0.6").then(alt.value(colours.background)).otherwise(alt.value(colours.text))
+    ink = alt.when("abs(datum.tint) > 0.75").then(alt.value(colours.background)).otherwise(alt.value(colours.text))
     scores = base.mark_text(fontSize=15, fontWeight="bold", dy=-7).encode(text="score:N", color=ink)
     changes = base.mark_text(fontSize=11, dy=12).encode(text="change:N", color=ink)
     return compiled(alt.layer(bare, cells, learned, scores, changes).properties(height=alt.Step(_CELL_PIXELS)))
@@ -61,7 +61,7 @@ def drifting(*, dark: bool, height: int = 260) -> Spec:
     Data: `points` has at (time, UTC), score, version; `trend` has at and score of both ends of the line, or no row.
     """
     colours = palette(dark)
-    axis = alt.Axis(grid=False, format="%Y-%m-%d", tickCount=8, labelOverlap=True)
+    axis = alt.Axis(grid=False, format="%m-%d %H:%M", tickCount=8, labelOverlap=True)
     x = alt.X("at:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc", padding=12))
     y = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False, padding=12))
     points = alt.Chart(alt.NamedData("points")).encode(x=x, y=y)
@@ -93,13 +93,13 @@ def positive_share(*, dark: bool) -> Spec:
     x = alt.X("low:Q", title="positive feedback", scale=scale, axis=axis)
     interval = base.mark_bar(size=14, cornerRadius=4, color=colours.lines[0], opacity=0.35)
     point = base.mark_point(filled=True, size=140, opacity=1, color=colours.lines[0])
-    half = alt.Chart(alt.NamedData("shares")).mark_rule(color=colours.muted, strokeDash=[4, 4])
+    half = alt.Chart(alt.NamedData("shares")).mark_rule(color=colours.text, strokeDash=[4, 4])
     layers = (
-        half.encode(x=alt.datum(0.5)),
+        half.encode(x=alt.XDatum(0.5, type="quantitative", scale=scale, axis=axis, title="positive feedback")),
         interval.encode(x=x, x2="high:Q", tooltip=tooltip),
-        point.encode(x=alt.X("share:Q", scale=scale), tooltip=tooltip),
+        point.encode(x=alt.X("share:Q", title="positive feedback", scale=scale, axis=axis), tooltip=tooltip),
     )
-    return compiled(alt.layer(*layers).properties(height=44))
+    return compiled(alt.layer(*layers).properties(height=96))
 
 
 def updates_in_time(*, dark: bool) -> Spec:
@@ -110,7 +110,7 @@ def updates_in_time(*, dark: bool) -> Spec:
     colours = palette(dark)
     words = [word for word, _ in STATUSES.values()]
     shades = (colours.best, colours.waste, colours.lines[3], colours.muted)
-    axis = alt.Axis(grid=False, format="%Y-%m-%d", tickCount=8, labelOverlap=True)
+    axis = alt.Axis(grid=False, format="%m-%d %H:%M", tickCount=8, labelOverlap=True)
     marks = (
         alt.Chart(alt.NamedData("updates"))
         .mark_point(filled=True, size=110, opacity=0.9)

@@ -22,6 +22,7 @@ MOST_POINTS = 1000  # a slope compares all pairs of points
 MOST_TASKS = 12
 MOST_UPDATES = 40
 DAY = timedelta(days=1)
+_WIDTHS = (5.1, 5.5, 5.1, 6.4, 3.9)  # of the cards of SCORES, so that each title fits
 _SAME: dict[str, Any] = {"border": True, "height": "stretch"}
 # Score, its title, its format, and what it says to someone who meets it for the first time.
 SCORES = (
@@ -48,13 +49,14 @@ def show_forgetting(cells: pl.DataFrame, matrix: Query, scores: pl.DataFrame, qu
                 "`runyard record update`.", icon=":material/school:")  # fmt: skip
         return
     row = scores.row(0, named=True) if scores.height else {}
-    for card, (name, title, style, meaning) in zip(st.columns(len(SCORES)), SCORES, strict=True):
+    for card, (name, title, style, meaning) in zip(st.columns(_WIDTHS), SCORES, strict=True):
         value = row.get(name)
         card.metric(title, "–" if value is None else f"{value:{style}}", help=meaning, **_SAME)
     with st.expander("What these scores mean", icon=":material/school:"):
         st.markdown("\n".join(f"- **{title}.** {meaning}" for _, title, _, meaning in SCORES))
         st.caption("A dash: the scores that it needs are not there. With one task there is nothing to forget; forward "
                    "transfer needs scores of the untrained model (update 0).")  # fmt: skip
+    show_behind(scores, query, key="learning-scores", alt="Continual-learning scores")
     with st.container(border=True):
         st.markdown("**Score on each task after each update**, and its change since the task was learned")
         st.caption("Framed: the update that taught the task. Blue: better since then. Orange: forgotten since then.")
@@ -65,7 +67,6 @@ def show_forgetting(cells: pl.DataFrame, matrix: Query, scores: pl.DataFrame, qu
         note = f"the newest {MOST_TASKS} tasks and {MOST_UPDATES} updates are drawn"
         fits = tasks <= MOST_TASKS and updates <= MOST_UPDATES
         show_behind(cells, matrix, key="learning-matrix", note="" if fits else note, alt="Scores by update and task")
-        show_behind(scores, query, key="learning-scores", alt="Continual-learning scores")
 
 
 def tinted(cells: pl.DataFrame) -> pl.DataFrame:
@@ -96,7 +97,7 @@ def change_words(row: Row) -> str:
         return "untrained" if update == 0 else "before"
     if update == task:
         return "learned"
-    return "?" if change is None else f"{round(change, 9):+.3g}"
+    return "?" if change is None else signed(change)
 
 
 def show_drift(points: pl.DataFrame, query: Query, benchmark: str) -> None:
@@ -109,7 +110,7 @@ def show_drift(points: pl.DataFrame, query: Query, benchmark: str) -> None:
     plain: Any = {"delta_color": "off", "delta_arrow": "off", **_SAME}
     cards[0].metric(f"Newest score on {escape(benchmark)}", number(scores[-1]), None if higher else "lower is better",
                     **plain)  # fmt: skip
-    cards[1].metric("Drift per day", "–" if found.rate is None else f"{found.rate:+.3g}", interval(found), **plain,
+    cards[1].metric("Drift per day", "–" if found.rate is None else signed(found.rate), interval(found), **plain,
                     help="Median slope of all pairs of scores (Theil–Sen); a plus is better, whatever the "
                     "benchmark")  # fmt: skip
     span = (times[-1] - times[0]) / DAY
@@ -133,9 +134,16 @@ def show_drift(points: pl.DataFrame, query: Query, benchmark: str) -> None:
     show_rules(DRIFT, note="The slope is `scipy.stats.theilslopes` of score over days, with its 95 % interval.")
 
 
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with its sign; zero has none."""
+    return f"{value:+.{digits}g}" if round(value, 9) else "0"
+
+
 def interval(found: Drift) -> str | None:
     """Say the interval of a slope."""
-    return None if found.low is None or found.high is None else f"{found.low:+.2g} to {found.high:+.2g} (95 %)"
+    return (
+        None if found.low is None or found.high is None else f"{signed(found.low, 2)} to {signed(found.high, 2)} (95 %)"
+    )
 
 
 def adaptation(drop: tuple[float, list[float | None]] | None, speed: float | None) -> str:
