@@ -74,6 +74,13 @@ page = st.navigation(
                 url_path="waste",
                 help="What was spent for nothing, and which early-stopping rule would have saved it.",
             ),
+            st.Page(
+                "page/learning.py",
+                title="Continuous learning",
+                icon=":material/all_inclusive:",
+                url_path="learning",
+                help="What an agent forgets while it learns on, where its scores drift, and what its users say.",
+            ),
         ],
         "System": [
             st.Page(

@@ -77,11 +77,12 @@ def judged_yard(home: Path) -> None:
         rows.setdefault(table, []).append(row)
     with duckdb.connect(str(yard.store_db)) as duck:
         for table, given in rows.items():
-            _insert(duck, table, given)
+            insert_rows(duck, table, given)
     Store(yard).publish()
 
 
-def _insert(duck: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
+def insert_rows(duck: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
+    """Insert rows given as mappings; columns that are not given have their defaults."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     duck.register("given", pa.table({name: [row.get(name) for row in rows] for name in names}))
     duck.execute(f"INSERT INTO {table} BY NAME FROM given")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from statistics import mean
 from typing import Any
 from uuid import UUID
@@ -76,6 +77,25 @@ def test_one_task_and_no_untrained_scores(empty: Any) -> None:
     assert row["average_accuracy"] == 0.9
     for name in ("backward_transfer", "forward_transfer", "catastrophic_forgetting_score"):
         assert row[name] is None
+
+
+def test_of_a_repeated_task_score_the_newest_counts(empty: Any) -> None:
+    cell = {"agent_id": "a", "update_index": 1, "task": "t", "higher_is_better": False}
+    empty.insert(
+        "task_scores",
+        [
+            {**cell, "task_index": 1, "score": 0.4, "scored_at": datetime(2026, 3, 1)},
+            {**cell, "task_index": 1, "score": 0.6, "scored_at": datetime(2026, 3, 2)},
+            {**cell, "task_index": 1, "score": 0.9, "scored_at": None},
+            {**cell, "task_index": 2, "score": math.nan, "scored_at": None},
+            {**cell, "task_index": None, "score": 0.3, "scored_at": None},
+        ],
+    )
+    rows = empty.rows("SELECT task_index, score, goodness, scored_at FROM task_results ORDER BY task_index")
+    assert rows == [
+        {"task_index": 1, "score": 0.6, "goodness": -0.6, "scored_at": datetime(2026, 3, 2)},
+        {"task_index": 2, "score": None, "goodness": None, "scored_at": None},
+    ]
 
 
 CELLS = st.sampled_from([math.nan, math.inf, 0.0, 0.25, 0.5, 0.75, 1.0])

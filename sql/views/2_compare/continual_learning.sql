@@ -5,19 +5,9 @@
 -- The last update T is the largest scored one; tasks of which a needed score is unknown are left out.
 WITH results AS (
   SELECT
-    agent_id,
-    update_index,
-    task_index,
-    finite_or_null(score) AS score,
-    coalesce(higher_is_better, true) AS higher_is_better,
-    CASE WHEN coalesce(higher_is_better, true) THEN 1 ELSE -1 END * finite_or_null(score) AS goodness,
+    *,
     max(update_index) OVER (PARTITION BY agent_id) AS last_index
-  FROM task_scores
-  WHERE update_index IS NOT NULL AND task_index IS NOT NULL
-  QUALIFY row_number() OVER (
-    PARTITION BY agent_id, update_index, task_index
-    ORDER BY scored_at DESC NULLS LAST, update_id DESC NULLS LAST, score DESC NULLS LAST
-  ) = 1
+  FROM task_results
 ),
 tasks AS (
   SELECT

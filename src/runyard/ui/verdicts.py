@@ -64,6 +64,12 @@ TRANSFERS: dict[str, Verdict] = {
     "ineffective": Verdict("ineffective", _WORSE, "Gained nothing or did harm."),
     "insufficient_data": Verdict("insufficient data", _OPEN, "A score before or after the transfer is missing."),
 }  # fmt: skip
+DRIFT: dict[str, Verdict] = {
+    "improving": Verdict("improving", _BETTER, "The slope is positive, and its 95 % interval leaves out zero."),
+    "stable": Verdict("stable", _SAME, "The interval holds zero: the score may move, but no way that can be told."),
+    "degrading": Verdict("degrading", _WORSE, "The slope is negative, and its 95 % interval leaves out zero."),
+    "insufficient_data": Verdict("insufficient data", _OPEN, "Fewer than three usable scores, or all within one day."),
+}
 
 
 def tone_of(change: str) -> pl.Expr:

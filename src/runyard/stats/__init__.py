@@ -1,0 +1,1 @@
+"""Statistics as pure functions of arrays; what SQL can count stays in views."""
