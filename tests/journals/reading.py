@@ -20,6 +20,8 @@ TABLES = {
     "run_attempts": "*",
     "training_sessions": "*",
     "training_epochs": "*",
+    "model_versions": "*",
+    "benchmark_executions": "*",
     "metrics": "*",
     "run_events": "*",
     "rejected_events": "* EXCLUDE (rejected_at)",

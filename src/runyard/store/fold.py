@@ -94,6 +94,7 @@ def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
         cursor.execute("SET VARIABLE touched = $touched", {"touched": touched})
         cursor.execute(sql("fold_runs"))
         cursor.execute(sql("fold_curves"))
+        cursor.execute(sql("fold_versions"))
 
 
 def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:

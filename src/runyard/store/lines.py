@@ -24,7 +24,7 @@ QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows 
 RUN_EVENT_KINDS = frozenset(
     (
         *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
-        *("early_stop", "cancel_requested", "lost", "ended", "changed"),
+        *("early_stop", "cancel_requested", "lost", "ended", "changed", "benchmark", "transferred"),
     )
 )
 ENDINGS = ("completed", "failed", "cancelled")
@@ -276,4 +276,6 @@ def _run_event(text: bytes) -> tuple[UUID, int, str, int | None, str]:
             raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")
     if event["k"] == "ended" and event.get("status") not in ENDINGS:
         raise ValueError(f"status is {event.get('status')!r}, not one of {', '.join(ENDINGS)}")
+    if event["k"] == "benchmark":
+        UUID(str(event.get("id")))
     return UUID(str(event.get("run"))), event["at"], event["k"], attempt, orjson.dumps(event).decode()

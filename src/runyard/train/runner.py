@@ -95,6 +95,7 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal, interrupt
         steps=outcome.steps or progress.step,
         model_path=outcome.model_path,
         model_sha256=outcome.model_sha256,
+        model_bytes=outcome.model_bytes,
     )
     return 0 if ended["status"] == "completed" else 1
 
@@ -115,6 +116,7 @@ def _train(folder: RunFolder, yard: Yard, pen: RunJournal, interruption: Interru
 
         outcome = run_network(attempt, beside)
     sha256 = write_manifest(beside)
+    size = sum(path.stat().st_size for path in beside.iterdir())
     shutil.rmtree(folder.model, ignore_errors=True)
     beside.rename(folder.model)
-    return replace(outcome, model_path=folder.model.name, model_sha256=sha256)
+    return replace(outcome, model_path=folder.model.name, model_sha256=sha256, model_bytes=size)
