@@ -108,4 +108,4 @@ SELECT
   e.logged_at AS created_at
 FROM run_events AS e
 JOIN runs AS r ON r.id = e.run_id
-WHERE e.run_id IN getvariable('touched') AND e.kind = 'benchmark';
+WHERE e.run_id IN getvariable('touched') AND e.kind = 'benchmark' AND r.parent_run_id IS NULL;

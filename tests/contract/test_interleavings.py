@@ -67,8 +67,12 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "ended": st.fixed_dictionaries(
         {"status": st.sampled_from(["completed", "failed", "cancelled"])},
         optional={
-            **{"error_kind": st.just("diverged"), "steps": st.integers(1, 50), "cpu_seconds": NUMBERS},
-            **{"model_path": st.just("model"), "model_sha256": st.just("0f"), "model_bytes": st.integers(1, 99)},
+            "error_kind": st.just("diverged"),
+            "steps": st.integers(1, 50),
+            "cpu_seconds": NUMBERS,
+            "model_path": st.just("model"),
+            "model_sha256": st.just("0f"),
+            "model_bytes": st.integers(1, 99),
         },
     ),
     "benchmark": st.fixed_dictionaries(

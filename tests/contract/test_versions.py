@@ -1,4 +1,4 @@
-"""Versions follow from what trainings journal: one for each completed run with a model that is no part of another run."""
+"""Versions follow from journals: one for each completed run with a model that is no part of another run."""
 
 from __future__ import annotations
 
@@ -58,9 +58,17 @@ def test_a_completed_run_makes_the_next_version_of_its_agent(yard: Yard) -> None
     store = stored(yard, [life(1, minute=0), life(2, minute=5), life(3, minute=6, agent="other")])
     first, second, other = store.live(VERSIONS).to_dicts()
     assert {**first, "created_at": str(first["created_at"])} == {
-        **{"agent_id": "bot", "version": "1", "parent_version": None, "run_id": run_id(1)},
-        **{"path": f"runs/{run_id(1)}/model", "sha256": "01", "size_bytes": 1000, "parameters": 77},
-        **{"architecture": "cnn1d", "metrics": '{"accuracy":0.9}', "created_at": "2025-11-21 14:01:00"},
+        "agent_id": "bot",
+        "version": "1",
+        "parent_version": None,
+        "run_id": run_id(1),
+        "path": f"runs/{run_id(1)}/model",
+        "sha256": "01",
+        "size_bytes": 1000,
+        "parameters": 77,
+        "architecture": "cnn1d",
+        "metrics": '{"accuracy":0.9}',
+        "created_at": "2025-11-21 14:01:00",
     }
     assert (second["version"], second["parent_version"]) == ("2", "1")
     assert (other["agent_id"], other["version"], other["parent_version"]) == ("other", "1", None)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runyard.cli import import_verbs, run_verbs, serve_verbs, train_verbs, yard_verbs
+from runyard.cli import import_verbs, model_verbs, run_verbs, serve_verbs, train_verbs, yard_verbs
 from runyard.cli.errors import FAILED, INTERRUPTED, exit_code, show_error
 from runyard.core.errors import RunyardError, Unavailable
 
@@ -51,7 +51,7 @@ def options(
     context.obj = yard
 
 
-for verbs in (serve_verbs, train_verbs, run_verbs, import_verbs, yard_verbs):
+for verbs in (serve_verbs, train_verbs, run_verbs, model_verbs, import_verbs, yard_verbs):
     verbs.add_to(app)
 
 
