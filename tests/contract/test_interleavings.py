@@ -75,6 +75,10 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "model_bytes": st.integers(1, 99),
         },
     ),
+    "transferred": st.fixed_dictionaries(
+        {"source_run": st.sampled_from(RUNS), "source_agent": st.sampled_from("xy"), "metric": st.just("m")},
+        optional={"benchmarks": st.builds(lambda id_: [{"id": str(id_), "metric": "m"}], st.uuids())},
+    ),
     "benchmark": st.fixed_dictionaries(
         {"id": st.uuids().map(str), "benchmark_name": st.sampled_from("pq"), "accuracy_score": NUMBERS},
         optional={"model_version_id": st.sampled_from(RUNS), "speed_score": NUMBERS, "n_examples": st.integers(1, 9)},

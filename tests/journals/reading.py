@@ -22,6 +22,7 @@ TABLES = {
     "training_epochs": "*",
     "model_versions": "*",
     "benchmark_executions": "*",
+    "transfer_learning_sessions": "*",
     "metrics": "*",
     "run_events": "*",
     "rejected_events": "* EXCLUDE (rejected_at)",

@@ -60,13 +60,18 @@ def launch(
 
     Raises:
         Denied: training is switched off.
-        NotFound: the data or the base model is not there.
-        Invalid: the data cannot be used.
+        NotFound: the data, the base model or the model to start from is not there.
+        Conflict: the run to start from has saved no model.
+        Invalid: the data or the model to start from cannot be used.
         Unavailable: the yard cannot be written.
     """
     if not rt.settings.enabled:
         raise Denied("Training is switched off here.", hint="Unset RUNYARD_ENABLED to allow it.")
     config = with_absolute_paths(config, Path.cwd())
+    if config.start_from is not None:
+        from runyard.service.models import pin_source  # which names runs, and they are resumed by launching
+
+        config = pin_source(rt, config)
     check_data(config, rt.yard)
     run_id = run_id or new_id()
     folder = rt.yard.run(run_id)

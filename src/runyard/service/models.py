@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from uuid import UUID
 
 import orjson
 
+from runyard.config.run import RunConfig, load_run_config
 from runyard.core import errors
-from runyard.core.errors import Conflict, NotFound, Problem, RunyardError
+from runyard.core.errors import Conflict, Invalid, NotFound, Problem, RunyardError
 from runyard.core.paths import RunFolder
 from runyard.runtime import Runtime
 from runyard.service.launch import apply_model
@@ -27,6 +29,7 @@ SELECT r.name, r.status, r.agent_id, s.model_version, s.model_sha256
 FROM runs AS r LEFT JOIN training_sessions AS s ON s.id = r.id
 WHERE r.id = $id
 """
+_OF_A_KIND = "Weights go from a text_encoder to a text_encoder, and from a cnn1d to a cnn1d."
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,28 @@ def _of_version(rt: Runtime, agent: str, version: str) -> UUID:
     return UUID(str(found[0]))
 
 
+def pin_source(rt: Runtime, config: RunConfig) -> RunConfig:
+    """Return a transfer's config with the run that it starts from by its id.
+
+    Raises:
+        NotFound, Conflict: as `find_saved`.
+        Corrupt: the saved model was changed.
+        Invalid: it is a model of another kind.
+    """
+    assert config.start_from is not None
+    saved = find_saved(rt, config.start_from)
+    kind = load_run_config(saved.folder.config).model.model_type
+    if kind != config.model.model_type:
+        problem = Problem("start_from", f"{config.start_from} is a {kind}, this model a {config.model.model_type}")
+        raise Invalid("The transfer starts from another kind of model.", hint=_OF_A_KIND, problems=[problem])
+    manifest = saved.folder.model / "manifest.json"
+    if not manifest.is_file():
+        raise NotFound(f"The model of run {saved.run_id} is gone.", hint="Start from another one.")
+    if hashlib.sha256(manifest.read_bytes()).hexdigest() != saved.sha256:
+        raise errors.Corrupt(f"The model of run {saved.run_id} is not what it saved.", hint="Start from another one.")
+    return config.model_copy(update={"start_from": str(saved.run_id)})
+
+
 def judge(rt: Runtime, ref: str, data: Path | None = None) -> Judged:
     """Judge a saved model on a file of labelled examples, or on what its training held out, and record the scores.
 
@@ -124,8 +149,8 @@ def _applied(rt: Runtime, verb: str, saved: Saved, data: Path | None) -> list[di
 
 def _error(about: dict[str, Any]) -> RunyardError:
     kind = getattr(errors, about["error"], RunyardError)
-    if kind is errors.Invalid:
+    if kind is Invalid:
         problems = [Problem(path, message, tuple(allowed)) for path, message, allowed in about["problems"]]
-        return errors.Invalid(about["message"], hint=about["hint"], problems=problems)
+        return Invalid(about["message"], hint=about["hint"], problems=problems)
     found: RunyardError = kind(about["message"], hint=about["hint"])
     return found

@@ -1,7 +1,7 @@
 """Benchmarks of a saved model: its scores on a suite, and how fast it is on this machine's CPU."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runyard.core.errors import Invalid
@@ -39,17 +39,27 @@ def benchmark(model: SavedModel, suite: Suite, metrics: Iterable[str], version_i
     classes = [*model.classes, *strange]  # a class that the model does not know is always a miss
     labels = numbered(suite.labels, classes)
     scores = classification_scores(shares.argmax(axis=1), labels, len(classes), metrics)
+    rates = {
+        "speed_score": passes * len(labels) / seconds,
+        "efficiency_score": passes * len(labels) / cpu_seconds if cpu_seconds > 0 else None,
+    }
+    return score_rows(suite, scores, version_id, **rates)
+
+
+def score_rows(
+    suite: Suite, scores: Mapping[str, float], version_id: str, **rates: float | None
+) -> list[dict[str, Any]]:
+    """Return scores of a version on a suite as rows; equal benchmark names are of equal examples and one metric."""
     return [
         {
             "id": str(new_id()),
             "model_version_id": version_id,
-            "benchmark_name": f"{suite.name}:{name}",
-            "metric": name,
+            "benchmark_name": f"{suite.name}:{metric}",
+            "metric": metric,
             "higher_is_better": True,
             "accuracy_score": score,
-            "speed_score": passes * len(labels) / seconds,
-            "efficiency_score": passes * len(labels) / cpu_seconds if cpu_seconds > 0 else None,
-            "n_examples": len(labels),
+            "n_examples": len(suite.labels),
+            **rates,
         }
-        for name, score in scores.items()
+        for metric, score in scores.items()
     ]

@@ -17,6 +17,7 @@ from runyard.train.order import epoch_order, in_order
 from runyard.train.scores import classification_scores
 from runyard.train.series_data import Notice, read_series_data
 from runyard.train.task import Batch, Batches, Built, Loss, Part
+from runyard.train.transfer import put_body, put_head, read_source
 
 
 class SeriesTask:
@@ -31,7 +32,12 @@ class SeriesTask:
         self._x = {part: torch.from_numpy(x) for part, x in data.x.items()}
         self._y = {part: torch.from_numpy(y) for part, y in data.y.items()}
         self._loss = build_loss(self._config.optimization.loss, data.classes, self._y["train"])
-        return Built(self._model(), data.facts, self._save)
+        model = self._model()
+        transferred = None
+        if self._config.start_from is not None:
+            source = read_source(self._yard.run(self._config.start_from))
+            transferred = put_head(source, model.head, self.classes, put_body(source, model))
+        return Built(model, data.facts, self._save, transferred)
 
     def _model(self) -> nets.Cnn1d:
         part = self._config.model
