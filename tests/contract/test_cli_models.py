@@ -163,3 +163,26 @@ def test_a_run_without_a_model_has_nothing_to_judge(command: Command, trained: s
     said = command("benchmark", run)
     assert said.code == 1
     assert "has saved no model: it is cancelled" in said.err
+
+
+def test_a_transfer_starts_from_a_version_of_another_agent(command: Command, trained: str, tmp_path: Path) -> None:
+    pupil = "agent: pupil\nmodel: {model_type: cnn1d, channels: [8]}\ntraining_data: {source: sklearn-digits}\n"
+    short = "hyperparameters: {epochs: 1, batch_size: 64}\n"
+    (tmp_path / "teacher.yaml").write_text(pupil.replace("pupil", "teacher") + short)
+    (tmp_path / "pupil.yaml").write_text(pupil + short + "start_from: teacher@1\n")
+    (tmp_path / "wrong.yaml").write_text(pupil + short + "start_from: taster@1\n")
+    missing = command("train", "pupil.yaml")
+    assert missing.code == 1
+    assert "Agent 'teacher' has no versions" in missing.err
+    source = command("train", "teacher.yaml").out.strip()
+    done = command("train", "pupil.yaml")
+    assert done.code == 0, done.err
+    columns = "source_run_id, head_transferred, score_before, score_after, status"
+    (row,) = command("sql", f"SELECT {columns} FROM transfer_learning_sessions", "--format", "json").rows
+    assert (row["source_run_id"], row["head_transferred"], row["status"]) == (source, True, "completed")
+    (taught,) = command("benchmark", "teacher@1", "--format", "json").rows[:1]
+    assert row["score_before"] == pytest.approx(taught["accuracy_score"]), "the same model on the same examples"
+    wrong = command("train", "wrong.yaml")
+    assert wrong.code == 2
+    assert "start_from: taster@1 is a tfidf_logreg, this model a cnn1d" in wrong.err
+    assert command("runs", "--agent", "pupil", "--format", "json").rows[0]["status"] == "completed"
