@@ -261,7 +261,7 @@ def test_help_of_every_verb_is_there_and_heavy_libraries_are_not() -> None:
     listed = set(re.findall(r"^  (\w+)  +\w", done.stdout, re.M))
     assert listed == {
         "serve", "demo", "train", "launch", "runs", "show", "cancel", "resume", "import", "sql", "rebuild", "publish",
-        "doctor",
+        "doctor", "benchmark", "evaluate", "predict",
     }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def _judge_before(attempt: Attempt, loop: Loop, transferred: Transferred) -> Non
     """Journal what was transferred, and how it scores before the first step: as benchmarks of the source's version."""
     metrics = attempt.config.evaluation.metrics
     measured = loop.validate()
-    scores = {name: measured[name] for name in metrics}
+    scores: dict[str, float] = {name: measured[name] for name in metrics}
     rows = score_rows(held_out(attempt.config, attempt.yard), scores, transferred.source_run)
     attempt.pen.emit("transferred", **asdict(transferred), metric=next(iter(metrics), None), benchmarks=rows)
 
