@@ -9,6 +9,12 @@ CREATE OR REPLACE MACRO oriented_loss(x, mode) AS CASE WHEN mode = 'max' THEN -x
 CREATE OR REPLACE MACRO generalization_loss_pct(last_loss, best_loss) AS
   finite_or_null(100 * safe_divide(last_loss - best_loss, abs(best_loss)));
 CREATE OR REPLACE MACRO is_terminal(status) AS status NOT IN ('queued', 'pending', 'running');
+-- A training of Runyard's own, no trial, fold or arm, counts among the versions of its agent from the moment it is queued.
+CREATE OR REPLACE MACRO is_numbered(kind, parent_run_id, queued_at, launched_by) AS
+  kind = 'train'
+  AND parent_run_id IS NULL
+  AND queued_at IS NOT NULL
+  AND coalesce(launched_by NOT IN ('sdk', 'import'), true);
 
 -- Prechelt 1998, GL_5: worse than the best by more than 5 % while the training loss went on falling.
 CREATE OR REPLACE MACRO is_overfitting(gl_pct, last_train_loss, best_train_loss) AS

@@ -2,6 +2,9 @@
 -- on the order in which journals were read: that is what `rebuild` and the crash tests rely on. Checkpoints and notices
 -- say nothing about these rows, and are frequent.
 
+-- Whose versions to number anew: a late word may make a run another agent's.
+SET VARIABLE agents_before = (SELECT list(DISTINCT agent_id) FROM runs WHERE id IN getvariable('touched'));
+
 DELETE FROM run_attempts WHERE run_id IN getvariable('touched');
 
 INSERT INTO run_attempts BY NAME

@@ -18,7 +18,7 @@ COMMENT ON COLUMN agent_executions.model_version IS 'The version by its name, wh
 ALTER TABLE feedback_events ADD COLUMN model_version VARCHAR;
 COMMENT ON COLUMN feedback_events.model_version IS 'The version by its name, where whoever recorded it knew no model_version_id.';
 
-COMMENT ON COLUMN run_events.kind IS 'queued, spawned, started, planned, checkpoint, notice, metric, early_stop, cancel_requested, lost, ended, changed.';
+COMMENT ON COLUMN run_events.kind IS 'queued, spawned, started, planned, checkpoint, notice, metric, early_stop, cancel_requested, lost, ended, changed, benchmark, transferred.';
 
 ALTER TABLE runs ADD COLUMN note VARCHAR;
 ALTER TABLE runs ADD COLUMN run_group VARCHAR;

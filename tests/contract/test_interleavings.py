@@ -16,7 +16,7 @@ from runyard.core.journal import Journal, encode
 from runyard.core.paths import Yard
 from runyard.store import Store
 
-RUNS = ["0198a3c0-0000-7000-8000-00000000000a", "0198a3c0-0000-7000-8000-00000000000b"]
+RUNS = [f"0198a3c0-0000-7000-8000-00000000000{end}" for end in "abc"]
 AT = 1_763_733_600_000_000
 NUMBERS = st.sampled_from([0.0, 0.5, 1.0, -2.5, math.nan, math.inf, -math.inf, 1e300, 0.1])
 JSON = st.recursive(
@@ -27,6 +27,7 @@ JSON = st.recursive(
 METRICS = st.lists(st.fixed_dictionaries({"name": st.sampled_from("abc"), "value": NUMBERS}), max_size=3)
 CONFIG = st.fixed_dictionaries(
     {
+        "evaluation": st.fixed_dictionaries({"save_best_model": st.booleans()}),
         "hyperparameters": st.fixed_dictionaries({"epochs": st.integers(1, 9)}),
         "optimization": st.fixed_dictionaries(
             {
@@ -52,7 +53,10 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         },
     ),
     "metrics": st.fixed_dictionaries({"step": st.integers(1, 9), "metrics": METRICS}, optional={"epoch": NUMBERS}),
-    "queued": st.fixed_dictionaries({"kind": st.just("train"), "config": CONFIG, "name": st.text(max_size=4)}),
+    "queued": st.fixed_dictionaries(
+        {"kind": st.just("train"), "config": CONFIG, "name": st.text(max_size=4), "agent": st.sampled_from("xy")},
+        optional={"parent": st.just(RUNS[0]), "launched_by": st.sampled_from(["cli", "sdk"])},
+    ),
     "spawned": st.fixed_dictionaries({"pid": st.integers(1, 99), "host": st.just("here")}),
     "started": st.fixed_dictionaries({"pid": st.integers(1, 99), "device": st.just("cpu")}),
     "planned": st.fixed_dictionaries({"total_epochs": st.integers(1, 9), "dataset_size": st.integers(1, 99)}),
@@ -70,7 +74,22 @@ FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "lost": st.fixed_dictionaries({"last_seen": st.integers(AT, AT + 10**9)}),
     "ended": st.fixed_dictionaries(
         {"status": st.sampled_from(["completed", "failed", "cancelled"])},
-        optional={"error_kind": st.just("diverged"), "steps": st.integers(1, 50), "cpu_seconds": NUMBERS},
+        optional={
+            "error_kind": st.just("diverged"),
+            "steps": st.integers(1, 50),
+            "cpu_seconds": NUMBERS,
+            "model_path": st.just("model"),
+            "model_sha256": st.just("0f"),
+            "model_bytes": st.integers(1, 99),
+        },
+    ),
+    "transferred": st.fixed_dictionaries(
+        {"source_run": st.sampled_from(RUNS), "source_agent": st.sampled_from("xy"), "metric": st.just("m")},
+        optional={"benchmarks": st.builds(lambda id_: [{"id": str(id_), "metric": "m"}], st.uuids())},
+    ),
+    "benchmark": st.fixed_dictionaries(
+        {"id": st.uuids().map(str), "benchmark_name": st.sampled_from("pq"), "accuracy_score": NUMBERS},
+        optional={"model_version_id": st.sampled_from(RUNS), "speed_score": NUMBERS, "n_examples": st.integers(1, 9)},
     ),
 }
 POISON = st.sampled_from(

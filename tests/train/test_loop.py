@@ -96,7 +96,7 @@ def test_early_stopping_brings_the_best_weights_back(bench: Any, waves: dict[str
     best = losses.index(min(losses)) + 1
     assert (stop["epoch"], stop["best_epoch"], stop["patience"]) == (len(epochs), best, 2)
     assert best < len(epochs) < 30
-    assert network.loop._validate()["val_loss"] == pytest.approx(min(losses), rel=1e-6)
+    assert network.loop.validate()["val_loss"] == pytest.approx(min(losses), rel=1e-6)
 
 
 def test_patience_counts_gains_of_less_than_the_threshold_as_none(bench: Any, waves: dict[str, Any]) -> None:

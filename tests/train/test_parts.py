@@ -19,7 +19,7 @@ from runyard.train.baselines import log_loss
 from runyard.train.losses import build_loss
 from runyard.train.order import epoch_order, sampled, split
 from runyard.train.scores import classification_scores, numbered
-from runyard.train.series import windows
+from runyard.train.series_data import windows
 
 LABELS = st.lists(st.sampled_from("abc"), min_size=8, max_size=60).filter(
     lambda labels: len(set(labels)) > 1 and min(Counter(labels).values()) > 1

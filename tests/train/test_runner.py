@@ -32,7 +32,17 @@ def test_a_run_from_start_to_end(bench: Any, waves: dict[str, Any]) -> None:
     code, story = bench.finish(folder, code=WITHOUT.format(names=names))
     assert code == 0, folder.log.read_text()
     kinds = [event["k"] for event in story.events if event["k"] != "metrics"]
-    assert kinds == ["started", "planned", "epoch", "checkpoint", "epoch", "checkpoint", "ended"]
+    assert kinds == [
+        "started",
+        "planned",
+        "epoch",
+        "checkpoint",
+        "epoch",
+        "checkpoint",
+        "ended",
+        "benchmark",
+        "benchmark",
+    ]
     assert {event["run"] for event in story.events} == {folder.path.name}
     started = story.of("started")[0]
     assert (started["device"], started["threads"], started["attempt"]) == ("cpu", 1, 1)

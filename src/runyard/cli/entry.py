@@ -15,6 +15,7 @@ import typer
 from runyard.cli import (
     exchange_verbs,
     import_verbs,
+    model_verbs,
     order_verbs,
     record_verbs,
     run_verbs,
@@ -61,7 +62,7 @@ def options(
 
 
 VERBS = (
-    *(serve_verbs, train_verbs, run_verbs, order_verbs),
+    *(serve_verbs, train_verbs, run_verbs, order_verbs, model_verbs),
     *(import_verbs, exchange_verbs, record_verbs, yard_verbs),
 )
 for verbs in VERBS:

@@ -10,7 +10,7 @@ from runyard.config import dataset, models, training
 from runyard.config.problems import did_you_mean
 from runyard.core.errors import Problem
 
-_TOP = ("name", "agent", "workspace", "training_type", "method", "seed", "tags")
+_TOP = ("name", "agent", "workspace", "training_type", "start_from", "method", "seed", "tags")
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "model": (
         "model_type",
@@ -33,7 +33,7 @@ _STOPPING = "optimization.early_stopping"
 MOVES: dict[str, str] = {
     **{name: f"hyperparameters.{name}" for name in training.Hyperparameters.model_fields},
     **{name: f"optimization.{name}" for name in training.Optimization.model_fields},
-    **{name: name for name in ("seed", "method", "training_type", "agent", "tags")},
+    **{name: name for name in ("seed", "method", "training_type", "start_from", "agent", "tags")},
     "lr": "hyperparameters.learning_rate",
     "max_epochs": "hyperparameters.epochs",
     "num_epochs": "hyperparameters.epochs",

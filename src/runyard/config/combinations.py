@@ -19,8 +19,8 @@ METHODS: dict[type[Part], tuple[str, ...]] = {
     EncoderLogreg: ("frozen",),
 }
 TYPES: dict[type[Part], tuple[str, ...]] = {
-    TextEncoder: ("fine_tuning",),
-    Cnn1d: ("from_scratch",),
+    TextEncoder: ("fine_tuning", "transfer_learning"),
+    Cnn1d: ("from_scratch", "transfer_learning"),
     TfidfLogreg: ("from_scratch",),
     EncoderLogreg: ("fine_tuning",),
 }
@@ -39,6 +39,11 @@ def contradictions(config: "RunConfig") -> Iterator[Problem]:
     ):
         if given not in allowed:
             yield Problem(key, f"{given!r} does not go with a model of type {kind}", allowed)
+    is_transfer = config.training_type == "transfer_learning"
+    if is_transfer and config.start_from is None:
+        yield Problem("start_from", "a transfer starts from a saved model: a run, AGENT@VERSION or AGENT@latest")
+    if config.start_from is not None and not is_transfer:
+        yield Problem("start_from", "goes with training_type transfer_learning alone")
     if (data.source is None) == (data.path is None):
         what = "name a data set (source) or a file (path)" if data.source is None else "give source or path, not both"
         yield Problem("training_data", what)

@@ -16,7 +16,7 @@ _LATER = """
     one_cycle wsd inverse_sqrt reduce_lr_on_plateau
     adafactor adagrad adadelta adamax nadam radam lion muon
     causal_lm lstm mlp random_forest svm gradient_boosting
-    transfer_learning few_shot reinforcement
+    few_shot reinforcement
     precision recall perplexity bleu rouge
 """
 LATER_KINDS = frozenset(_LATER.split())

@@ -58,10 +58,18 @@ class RunConfig(Part):
         description="Group of runs that share their settings.",
         json_schema_extra=ADVANCED,
     )
-    training_type: Literal["from_scratch", "fine_tuning"] = Field(
+    training_type: Literal["from_scratch", "fine_tuning", "transfer_learning"] = Field(
         default="fine_tuning",
         title="Training type",
-        description="Whether the run starts from pretrained weights; follows the model.",
+        description="Whether the run starts from pretrained weights or a saved model; follows the model.",
+        json_schema_extra=ADVANCED,
+    )
+    start_from: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        title="Start from",
+        description="The saved model that a transfer starts from: a run, AGENT@VERSION or AGENT@latest.",
         json_schema_extra=ADVANCED,
     )
     method: Literal["full", "lora", "frozen"] = Field(
@@ -135,7 +143,8 @@ class RunConfig(Part):
         part = _BY_MODEL.get(name) if isinstance(name, str) else None
         if part is None:
             return values
-        follow = {"method": METHODS[part][0], "training_type": TYPES[part][0]}
+        usual = TYPES[part][0] if values.get("start_from") is None else "transfer_learning"
+        follow = {"method": METHODS[part][0], "training_type": usual}
         return {**values, **{key: value for key, value in follow.items() if values.get(key) is None}}
 
     @model_validator(mode="after")

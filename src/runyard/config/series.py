@@ -26,8 +26,11 @@ class SeriesSet:
     groups: list[str] | None
 
 
-def read_series(source: Source, data: TrainingData) -> SeriesSet:
+def read_series(source: Source, data: TrainingData, *, labelled: bool = True) -> SeriesSet:
     """Read all series.
+
+    Args:
+        labelled: False for series to predict: then labels need not be there, and are not read.
 
     Raises:
         Invalid: the file is no NPZ file, arrays are missing or do not fit, or values are not finite.
@@ -45,15 +48,29 @@ def read_series(source: Source, data: TrainingData) -> SeriesSet:
         pickled = "allow_pickle" in str(error)
         hint = "Pickled arrays are not read: store values and lengths." if pickled else "Write it with numpy.savez."
         raise Invalid(f"{source.path} is not an NPZ file of plain arrays: {error}", hint=hint) from error
+    if not labelled:
+        if not _has_series(arrays):
+            raise _no_series(arrays, str(source.path))
+        series = _pieces(arrays, str(source.path))
+        _check_finite(series, str(source.path))
+        return SeriesSet(series, [], None)
     return _series_of(arrays, str(source.path), data)
+
+
+def _has_series(arrays: "Mapping[str, NDArray[Any]]") -> bool:
+    return "X" in arrays or {"values", "lengths"} <= set(arrays)
+
+
+def _no_series(arrays: "Mapping[str, NDArray[Any]]", name: str) -> Invalid:
+    return Invalid(f"{name} holds {', '.join(sorted(arrays)) or 'nothing'}.", hint=f"Expected: {_SHAPES}.")
 
 
 def _series_of(arrays: "Mapping[str, NDArray[Any]]", name: str, data: TrainingData) -> SeriesSet:
     import numpy as np
 
     labels = next((arrays[key] for key in (data.label_column, "y") if key in arrays), None)
-    if labels is None or not ("X" in arrays or {"values", "lengths"} <= set(arrays)):
-        raise Invalid(f"{name} holds {', '.join(sorted(arrays)) or 'nothing'}.", hint=f"Expected: {_SHAPES}.")
+    if labels is None or not _has_series(arrays):
+        raise _no_series(arrays, name)
     series = _pieces(arrays, name)
     group_key = next((key for key in (data.group_column, *_GROUPS) if key in arrays), None)
     if data.split_by == "group" and (group_key is None or data.group_column not in (None, group_key)):
@@ -65,17 +82,23 @@ def _series_of(arrays: "Mapping[str, NDArray[Any]]", name: str, data: TrainingDa
     for key, array in (("y", labels), (group_key, groups)):
         if array is not None and array.shape != (len(series),):
             raise Invalid(f"{name}: {key} has the shape {array.shape}, expected ({len(series)},).", hint=_SHAPES)
+    _check_finite(series, name)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        where = int(np.flatnonzero(~np.isfinite(labels))[0])
+        raise Invalid(f"{name}: the label of series {where} is NaN.", hint="Every series needs a class.")
+    return SeriesSet(series, _names(labels), None if groups is None else _names(groups))
+
+
+def _check_finite(series: "list[NDArray[np.float32]]", name: str) -> None:
+    import numpy as np
+
     for index, piece in enumerate(series):
         if not np.isfinite(piece).all():
             step = int(np.argwhere(~np.isfinite(piece))[0][0])
             raise Invalid(
                 f"{name}: series {index} holds NaN or infinity at time step {step}.",
-                hint="Fill or drop the gaps before training.",
+                hint="Fill or drop the gaps first.",
             )
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        where = int(np.flatnonzero(~np.isfinite(labels))[0])
-        raise Invalid(f"{name}: the label of series {where} is NaN.", hint="Every series needs a class.")
-    return SeriesSet(series, _names(labels), None if groups is None else _names(groups))
 
 
 def _pieces(arrays: "Mapping[str, NDArray[Any]]", name: str) -> "list[NDArray[np.float32]]":

@@ -29,19 +29,24 @@ class TextTable:
     held_out: list[bool] | None
 
 
-def read_table(source: Source, data: TrainingData, *, limit: int | None = None) -> TextTable:
+def read_table(source: Source, data: TrainingData, *, limit: int | None = None, labelled: bool = True) -> TextTable:
     """Read the rows of a table, or the first `limit`.
+
+    Args:
+        labelled: False for texts to predict: then only those are read, and there are no labels.
 
     Raises:
         Invalid: with the broken lines (the first ten), or the column that is missing.
     """
     assert source.path is not None
     path, problems = source.path, []
-    wanted = {"text": data.text_column, "label": data.label_column}
-    if data.split_by == "group":
-        wanted["group"] = data.group_column or ""
-    if data.split_by == "column":
-        wanted["split"] = data.split_column
+    wanted = {"text": data.text_column}
+    if labelled:
+        wanted["label"] = data.label_column
+        if data.split_by == "group":
+            wanted["group"] = data.group_column or ""
+        if data.split_by == "column":
+            wanted["split"] = data.split_column
     columns: dict[str, list[str]] = {key: [] for key in wanted}
     number = 0
     for number, row in islice(_rows(source), limit):
@@ -64,7 +69,7 @@ def read_table(source: Source, data: TrainingData, *, limit: int | None = None) 
         raise Invalid(f"{path} has no rows.", hint=f"It needs the columns {' and '.join(wanted.values())}.")
     splits = columns.get("split")
     held_out = [value.lower() in _VALIDATION for value in splits] if splits is not None else None
-    return TextTable(columns["text"], columns["label"], columns.get("group"), held_out)
+    return TextTable(columns["text"], columns.get("label", []), columns.get("group"), held_out)
 
 
 def _no_column(path: Path, line: int, name: str, there: Sequence[str]) -> Invalid:

@@ -208,6 +208,12 @@ class Evaluation(Part):
         description="Save the weights of the best epoch, not those of the last one.",
         json_schema_extra=ADVANCED,
     )
+    benchmark: bool = Field(
+        default=True,
+        title="Benchmark",
+        description="After the training, judge the saved model on the held-out examples.",
+        json_schema_extra=ADVANCED,
+    )
 
 
 class Monitoring(Part):

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from runyard.store.flock import flock
 # `started` is known by the shell's pid, so a SIGTERM may come here: it is the run's affair.
 _SUPERVISOR = 'trap : TERM; home=$1; shift; "$@"; exec "$1" -m runyard.service.launch "$home"'
 _ACTIVE = """
-SELECT id, status, attempt, host, pid, pid_created, launched_by, started_at, config
+SELECT id, status, attempt, host, pid, pid_created, launched_by, started_at, config, parent_run_id
 FROM runs
 WHERE status IN ('queued', 'running')
 ORDER BY queued_at, id
@@ -59,13 +60,18 @@ def launch(
 
     Raises:
         Denied: training is switched off.
-        NotFound: the data or the base model is not there.
-        Invalid: the data cannot be used.
+        NotFound: the data, the base model or the model to start from is not there.
+        Conflict: the run to start from has saved no model.
+        Invalid: the data or the model to start from cannot be used.
         Unavailable: the yard cannot be written.
     """
     if not rt.settings.enabled:
         raise Denied("Training is switched off here.", hint="Unset RUNYARD_ENABLED to allow it.")
     config = with_absolute_paths(config, Path.cwd())
+    if config.start_from is not None:
+        from runyard.service.models import pin_source  # which names runs, and they are resumed by launching
+
+        config = pin_source(rt, config)
     check_data(config, rt.yard)
     run_id = run_id or new_id()
     folder = rt.yard.run(run_id)
@@ -148,10 +154,20 @@ def start_queued(rt: Runtime) -> None:
         pump(rt, wait_seconds=5.0)
 
 
-def runner_command(rt: Runtime, run_id: UUID | str, attempt: int) -> list[str]:
-    """Return the command line of the process that trains a run."""
+def runner_command(rt: Runtime, run_id: UUID | str, attempt: int, *, is_part: bool = False) -> list[str]:
+    """Return the command line of the process that trains a run; `is_part` of another run: a trial, a fold, an arm."""
     folder = rt.yard.run(run_id).path
-    return [sys.executable, "-m", "runyard.train", str(folder), "--attempt", str(attempt)]
+    command = [sys.executable, "-m", "runyard.train", str(folder), "--attempt", str(attempt)]
+    return [*command, "--part"] if is_part else command
+
+
+def apply_model(rt: Runtime, arguments: Sequence[str]) -> tuple[int, str]:
+    """Let a process of its own apply a saved model; returns its exit code and what it said."""
+    command = [sys.executable, "-m", "runyard.train.apply", *arguments]
+    done = subprocess.run(
+        command, env=runner_environment(rt), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
 
 
 def runner_environment(rt: Runtime) -> dict[str, str]:
@@ -191,7 +207,8 @@ def _start(rt: Runtime, row: dict[str, Any]) -> UUID:
     folder.path.mkdir(parents=True, exist_ok=True)
     if not folder.config.exists():
         _write(folder.config, yaml.safe_dump(row["config"]))
-    command = ["/bin/sh", "-c", _SUPERVISOR, "runyard", str(rt.yard.home), *runner_command(rt, run_id, attempt)]
+    runner = runner_command(rt, run_id, attempt, is_part=row["parent_run_id"] is not None)
+    command = ["/bin/sh", "-c", _SUPERVISOR, "runyard", str(rt.yard.home), *runner]
     with folder.log.open("ab") as log:
         child = subprocess.Popen(
             command,

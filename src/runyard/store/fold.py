@@ -133,6 +133,7 @@ def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
         cursor.execute(sql("fold_runs"))
         cursor.execute(sql("fold_order"))
         cursor.execute(sql("fold_curves"))
+        cursor.execute(sql("fold_versions"))
 
 
 def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:

@@ -28,7 +28,7 @@ QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows 
 RUN_EVENT_KINDS = frozenset(
     (
         *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
-        *("early_stop", "cancel_requested", "lost", "ended", "changed", "metric"),
+        *("early_stop", "cancel_requested", "lost", "ended", "changed", "metric", "benchmark", "transferred"),
     )
 )
 ENDINGS = ("completed", "failed", "cancelled")
@@ -286,6 +286,8 @@ def _run_event(event: dict[str, Any]) -> tuple[UUID, int, str, int | None, str]:
         _check_moment(event, name)
     if event["k"] == "ended" and event.get("status") not in ENDINGS:
         raise ValueError(f"status is {event.get('status')!r}, not one of {', '.join(ENDINGS)}")
+    if event["k"] == "benchmark":
+        UUID(str(event.get("id")))
     return UUID(str(event.get("run"))), event["at"], event["k"], attempt, orjson.dumps(event).decode()
 
 

@@ -15,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m runyard.train", description=__doc__)
     parser.add_argument("folder", type=Path, help="the folder of the run, with its config.yaml")
     parser.add_argument("--attempt", type=int, default=1, help="number of this incarnation, from 1")
+    parser.add_argument("--part", action="store_true", help="it is part of another run: its model is no version")
     given = parser.parse_args(arguments)
     folder = RunFolder(given.folder.absolute())
     if not folder.config.is_file():
@@ -24,10 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     interruption = Interruption()
     interruption.install()
-    _set_environment(folder)
+    set_environment(folder)
     from runyard.train.runner import run_attempt
 
-    return run_attempt(folder, given.attempt, interruption)
+    return run_attempt(folder, given.attempt, interruption, is_part=given.part)
 
 
 def _take(lock: int, attempt: int) -> bool:
@@ -51,7 +52,7 @@ def _newest(lock: int) -> int:
     return int(os.pread(lock, 20, 0) or b"0")
 
 
-def _set_environment(folder: RunFolder) -> None:
+def set_environment(folder: RunFolder) -> None:
     """Set what numerical libraries read once, when they are imported: threads, and no network."""
     from runyard.config.run import load_run_config
     from runyard.core.errors import RunyardError

@@ -89,7 +89,7 @@ class Loop:
             self._step(group, len(batches))
             progress.sums.seconds = seconds_before + time.perf_counter() - began
             self._after_step(ended=progress.batch == len(batches))
-        scores = self._validate()
+        scores = self.validate()
         wall = max(1e-9, time.perf_counter() - began)
         cpu_share = (time.process_time() - cpu_began) / wall / self.config.resources.threads
         self._finish_epoch(scores, seconds_before + wall, min(1.0, cpu_share))
@@ -150,7 +150,7 @@ class Loop:
         for callback in self._callbacks:
             due |= callback.after_step(self.progress)
         if Action.VALIDATE in due and not ended:
-            values = {f"validation/{name}": value for name, value in self._validate().items()}
+            values = {f"validation/{name}": value for name, value in self.validate().items()}
             self.pen.metrics(self.progress.step, values, epoch=self.progress.step / self.steps_per_epoch)
             self.model.train()
         if Action.CANCEL in due:
@@ -160,7 +160,8 @@ class Loop:
             self._save()
 
     @torch.no_grad()
-    def _validate(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
+        """Return the loss and the scores on the validation examples; leaves the model in evaluation mode."""
         self.model.eval()
         total, count = 0.0, 0.0
         logits, labels = [], []

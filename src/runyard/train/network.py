@@ -1,7 +1,7 @@
 """A network from its config to its saved weights: the task, the loop, the best epoch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -12,11 +12,14 @@ from runyard.core.journal import RunJournal
 from runyard.core.paths import Yard
 from runyard.train import precision
 from runyard.train.attempt import Attempt
+from runyard.train.benchmark import score_rows
 from runyard.train.callbacks import Callback, usual_callbacks
 from runyard.train.loop import Loop
 from runyard.train.outcome import Outcome
 from runyard.train.progress import Progress
+from runyard.train.suites import held_out
 from runyard.train.task import Built, Task
+from runyard.train.transfer import Transferred
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,20 @@ def run_network(attempt: Attempt, model_folder: Path) -> Outcome:
     attempt.interruption.patient()
     if network.loop.resume():
         attempt.notice("info", f"Resumed at step {progress.step}, epoch {progress.epoch + 1}.")
+    elif network.built.transferred is not None:
+        _judge_before(attempt, network.loop, network.built.transferred)
     network.loop.run()
     network.built.save(network.built.model.cpu().eval(), model_folder)
     return Outcome(steps=progress.step, tokens=progress.tokens)
+
+
+def _judge_before(attempt: Attempt, loop: Loop, transferred: Transferred) -> None:
+    """Journal what was transferred, and how it scores before the first step: as benchmarks of the source's version."""
+    metrics = attempt.config.evaluation.metrics
+    measured = loop.validate()
+    scores: dict[str, float] = {name: measured[name] for name in metrics}
+    rows = score_rows(held_out(attempt.config, attempt.yard), scores, transferred.source_run)
+    attempt.pen.emit("transferred", **asdict(transferred), metric=next(iter(metrics), None), benchmarks=rows)
 
 
 def assemble(

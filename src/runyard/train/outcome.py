@@ -23,6 +23,7 @@ class Outcome:
     tokens: int = 0
     model_path: str | None = None
     model_sha256: str | None = None
+    model_bytes: int | None = None
 
 
 @dataclass(frozen=True)

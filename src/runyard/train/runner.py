@@ -33,8 +33,12 @@ class SpokenJournal(RunJournal):
         print(iso(now()), self.run_id[:8], kind, *words, flush=True)
 
 
-def run_attempt(folder: RunFolder, attempt: int, interruption: Interruption) -> int:
-    """Run one attempt to its end; return the exit code: 0 completed, 1 failed or cancelled."""
+def run_attempt(folder: RunFolder, attempt: int, interruption: Interruption, *, is_part: bool = False) -> int:
+    """Run one attempt to its end; return the exit code: 0 completed, 1 failed or cancelled.
+
+    Args:
+        is_part: it is a trial, a fold or an arm: its model is no version, and is not benchmarked.
+    """
     from runyard.store.ingest import Ticker
 
     yard = Yard(folder.path.parent.parent)
@@ -44,7 +48,10 @@ def run_attempt(folder: RunFolder, attempt: int, interruption: Interruption) -> 
     try:
         # Room for the last words of a run that fills the disk: the file is dropped before they are written.
         (folder.path / _BALLAST).write_bytes(b"\0" * _BALLAST_BYTES)
-        return _from_start_to_end(folder, yard, pen, interruption)
+        code = _from_start_to_end(folder, yard, pen, interruption)
+        if code == 0 and not is_part and not interruption.signalled.is_set():
+            _benchmark(folder, yard, pen)
+        return code
     except OSError as error:
         # The journal itself cannot be written: whoever looks after lost runs will find this one.
         traceback.print_exception(error)
@@ -95,6 +102,7 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal, interrupt
         steps=outcome.steps or progress.step,
         model_path=outcome.model_path,
         model_sha256=outcome.model_sha256,
+        model_bytes=outcome.model_bytes,
     )
     return 0 if ended["status"] == "completed" else 1
 
@@ -115,6 +123,25 @@ def _train(folder: RunFolder, yard: Yard, pen: RunJournal, interruption: Interru
 
         outcome = run_network(attempt, beside)
     sha256 = write_manifest(beside)
+    size = sum(path.stat().st_size for path in beside.iterdir())
     shutil.rmtree(folder.model, ignore_errors=True)
     beside.rename(folder.model)
-    return replace(outcome, model_path=folder.model.name, model_sha256=sha256)
+    return replace(outcome, model_path=folder.model.name, model_sha256=sha256, model_bytes=size)
+
+
+def _benchmark(folder: RunFolder, yard: Yard, pen: RunJournal) -> None:
+    """Judge the model as it was saved on what its training held out; the run is completed, whatever comes of it."""
+    from runyard.train import suites
+    from runyard.train.benchmark import benchmark
+    from runyard.train.saved import load_saved
+
+    try:
+        config = load_run_config(folder.config)
+        if config.evaluation.benchmark:
+            suite = suites.held_out(config, yard)
+            for row in benchmark(load_saved(folder.model), suite, config.evaluation.metrics, folder.path.name):
+                pen.emit("benchmark", **row)
+    except Exception as error:  # noqa: BLE001 - what went wrong is told beside the finished run
+        traceback.print_exception(error)
+        message = f"The saved model could not be benchmarked: {failure_of(error).message}"
+        pen.emit("notice", level="warning", message=message, hint=f"Try again: runyard benchmark {folder.path.name}")

@@ -2,30 +2,22 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from runyard.config.dataset import TrainingData
 from runyard.config.models import Cnn1d as Cnn1dConfig
-from runyard.config.preflight import check_classes
 from runyard.config.run import RunConfig
-from runyard.config.series import SeriesSet, read_series
-from runyard.config.sources import DIGITS, find_source
-from runyard.core.errors import Invalid
 from runyard.core.paths import Yard
 from runyard.train import nets
-from runyard.train.files import sha256_of
 from runyard.train.losses import build_loss
-from runyard.train.order import epoch_order, in_order, sampled, split
-from runyard.train.scores import classification_scores, numbered
+from runyard.train.order import epoch_order, in_order
+from runyard.train.scores import classification_scores
+from runyard.train.series_data import Notice, read_series_data
 from runyard.train.task import Batch, Batches, Built, Loss, Part
-
-Notice = Callable[[str, str, str], None]
+from runyard.train.transfer import put_body, put_head, read_source
 
 
 class SeriesTask:
@@ -35,42 +27,17 @@ class SeriesTask:
         self._config, self._yard, self._notice = config, yard, notice
 
     def build(self) -> Built:
-        config, data = self._config, self._config.training_data
-        source = find_source(data, self._yard)
-        series = read_series(source, data)
-        numbers = sampled(series.labels, data.max_examples)
-        labels = [series.labels[i] for i in numbers]
-        classes = check_classes(labels, source.name)
-        groups = [series.groups[i] for i in numbers] if series.groups is not None else None
-        training, validation = split(labels, groups, None, data)
-        length = window_length(series, data)
-        self._x, self._y = {}, {}
-        parts: tuple[tuple[Part, list[int]], ...] = (("train", training), ("validation", validation))
-        for part, members in parts:
-            pieces = [windows(series.series[numbers[i]], length, data.stride) for i in members]
-            if short := sum(len(piece) == 0 for piece in pieces):
-                message = f"{short} of {len(pieces)} series for {part} are shorter than a window and were left out."
-                self._notice("warning", message, "Set a smaller training_data.window.")
-            if short == len(pieces):
-                raise Invalid(
-                    f"No series for {part} is as long as a window of {length} steps.", hint="Set a smaller window."
-                )
-            of_class = numbered([labels[i] for i in members], classes)
-            self._x[part] = torch.from_numpy(np.concatenate(pieces))
-            self._y[part] = torch.from_numpy(np.repeat(of_class, [len(piece) for piece in pieces]))
-        self.classes = classes
-        self._loss = build_loss(config.optimization.loss, classes, self._y["train"])
+        data = read_series_data(self._config, self._yard, self._notice)
+        self.classes = data.classes
+        self._x = {part: torch.from_numpy(x) for part, x in data.x.items()}
+        self._y = {part: torch.from_numpy(y) for part, y in data.y.items()}
+        self._loss = build_loss(self._config.optimization.loss, data.classes, self._y["train"])
         model = self._model()
-        digest = f"@{sha256_of(source.path)[:12]}" if source.path else ""
-        facts = {
-            "dataset_id": source.name + digest,
-            "dataset_size": len(self._x["train"]),
-            "validation_size": len(self._x["validation"]),
-            "classes": classes,
-            "base_model": None,
-            "dataset_note": _STAND_IN if source.name == DIGITS else None,
-        }
-        return Built(model, facts, self._save)
+        transferred = None
+        if self._config.start_from is not None:
+            source = read_source(self._yard.run(self._config.start_from))
+            transferred = put_head(source, model.head, self.classes, put_body(source, model))
+        return Built(model, data.facts, self._save, transferred)
 
     def _model(self) -> nets.Cnn1d:
         part = self._config.model
@@ -122,23 +89,3 @@ class SeriesTask:
             "load": "model = nets.Cnn1d(**architecture); model.load_state_dict(safetensors.torch.load_file(...))",
         }
         (folder / "config.json").write_text(json.dumps(about, indent=1), "utf-8")
-
-
-_STAND_IN = "A stand-in: the handwritten digits that come with scikit-learn, read row by row."
-
-
-def window_length(series: SeriesSet, data: TrainingData) -> int:
-    """Return the length of the windows: the one length of all series if it is not longer than a window."""
-    lengths = {len(piece) for piece in series.series}
-    channels = {piece.shape[1] for piece in series.series}
-    if len(channels) > 1:
-        raise Invalid(f"The series have {sorted(channels)} channels.", hint="All need the same number.")
-    return next(iter(lengths)) if len(lengths) == 1 and max(lengths) <= data.window else data.window
-
-
-def windows(series: NDArray[np.float32], length: int, stride: int) -> NDArray[np.float32]:
-    """Cut a series (time, channels) into whole windows (n, length, channels); a shorter one gives none."""
-    starts = range(0, len(series) - length + 1, stride)
-    if not starts:
-        return np.empty((0, length, series.shape[1]), dtype=np.float32)
-    return np.stack([series[start : start + length] for start in starts])

@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 
 import torch
 
+from runyard.train.transfer import Transferred
+
 Part = Literal["train", "validation"]
 
 
@@ -34,11 +36,15 @@ class Loss:
 
 @dataclass(frozen=True)
 class Built:
-    """A model with what is known about the run once its data are there; `save` writes it for others to load."""
+    """A model with what is known about the run once its data are there; `save` writes it for others to load.
+
+    `transferred` says what it took over from another run's model, if it did.
+    """
 
     model: torch.nn.Module
     facts: dict[str, Any]
     save: Callable[[torch.nn.Module, Path], None]
+    transferred: Transferred | None = None
 
 
 class Task(Protocol):

@@ -24,6 +24,7 @@ from runyard.train.order import epoch_order, in_order
 from runyard.train.scores import classification_scores, numbered
 from runyard.train.task import Batch, Batches, Built, Loss, Part
 from runyard.train.text_data import read_text_data
+from runyard.train.transfer import put_body, put_head, read_source
 
 Notice = Callable[[str, str, str], None]
 
@@ -50,13 +51,16 @@ class TextTask:
         self._loss = build_loss(config.optimization.loss, data.classes, self._y[data.training])
         self._features: torch.Tensor | None = None
         width = int(encoder.config.hidden_size)
+        source = None if config.start_from is None else read_source(self._yard.run(config.start_from))
+        taken = [] if source is None else put_body(source, encoder)
         if config.method == "lora":
             encoder = with_adapters(encoder, part.lora)
         elif config.method == "frozen":
             encoder.requires_grad_(False)
             self._features = features_of(encoder, self._rows, self._padding, 32, self._device)
         model = TextClassifier(encoder, width, len(data.classes), hyper.dropout)
-        return Built(model, {**data.facts, "base_model": part.base_model}, self._save)
+        transferred = None if source is None else put_head(source, model.head, data.classes, taken)
+        return Built(model, {**data.facts, "base_model": part.base_model}, self._save, transferred)
 
     def batches(self, part: Part, epoch: int) -> Sequence[Batch]:
         members, size = self._members[part], self._config.hyperparameters.batch_size
