@@ -61,3 +61,19 @@ SELECT
 FROM recorded
 WHERE kind = 'update'
 GROUP BY record_id;
+
+DELETE FROM task_scores WHERE id IN (SELECT record_id FROM recorded WHERE kind = 'task_score');
+
+INSERT INTO task_scores BY NAME
+SELECT
+  record_id AS id,
+  coalesce(arg_max(body ->> 'agent', place), 'default') AS agent_id,
+  arg_max(CAST(body ->> 'update_index' AS INTEGER), place) AS update_index,
+  arg_max(body ->> 'task', place) AS task,
+  arg_max(CAST(body ->> 'task_index' AS INTEGER), place) AS task_index,
+  arg_max(CAST(body ->> 'score' AS DOUBLE), place) AS score,
+  arg_max(CAST(body ->> 'higher_is_better' AS BOOLEAN), place) AS higher_is_better,
+  coalesce(make_timestamp(arg_max(CAST(body ->> 'scored_at' AS BIGINT), place)), min(logged_at)) AS scored_at
+FROM recorded
+WHERE kind = 'task_score'
+GROUP BY record_id;

@@ -3,7 +3,7 @@
     with runyard.init(agent="support-bot", config={"lr": 3e-4}) as run:
         run.log_epoch(1, train_loss=0.9, val_loss=1.1)
 
-`record_execution`, `record_feedback` and `record_update` say how models are used.
+`record_execution`, `record_feedback`, `record_update` and `record_task_score` say how models are used.
 
 Importing this package imports nothing heavy; DuckDB comes with the first tick of the background thread.
 """
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard.logged_run import Run
-from runyard.recording import record_execution, record_feedback, record_update
+from runyard.recording import record_execution, record_feedback, record_task_score, record_update
 from runyard.sdk import define_metric, finish, init, log, log_epoch
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "query",
     "record_execution",
     "record_feedback",
+    "record_task_score",
     "record_update",
 ]
 

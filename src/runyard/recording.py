@@ -124,6 +124,40 @@ def record_update(
     return _record("update", values, home)
 
 
+def record_task_score(
+    score: float | None = None,
+    *,
+    update_index: int | None = None,
+    task_index: int | None = None,
+    agent: str | None = None,
+    task: str | None = None,
+    higher_is_better: bool | None = None,
+    scored_at: datetime | str | None = None,
+    id: UUID | str | None = None,
+    home: str | Path | None = None,
+) -> UUID:
+    """Record how an agent does on a task after an update: R[i][j] of continual learning; returns its id.
+
+    Scored anew, the same agent, update and task are still one cell: the last score counts.
+
+    Args:
+        score: on the task's held-out examples.
+        update_index: i, the number of the update it was scored after; 0 is the untrained model.
+        task_index: j, the number of the update that learned the task, from 1.
+        task: the task by its name.
+        higher_is_better: false where a small score is good; true if nobody says.
+
+    Raises:
+        Invalid: with every value that cannot be used; nothing was recorded.
+        Unavailable: the yard cannot be written; nothing was recorded.
+    """
+    values = {
+        "id": id, "score": score, "update_index": update_index, "task_index": task_index, "agent": agent, "task": task,
+        "higher_is_better": higher_is_better, "scored_at": scored_at,
+    }  # fmt: skip
+    return _record("task_score", values, home)
+
+
 def _record(kind: str, values: Mapping[str, Any], home: str | Path | None) -> UUID:
     event = records.event(kind, values)
     write([event], home=home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -91,6 +92,15 @@ def test_feedback_comes_into_its_view(home: Path) -> None:
     assert (row["positive"], row["negative"], row["fixed_items"]) == (2, 1, 2)
 
 
+def test_scores_on_tasks_come_into_their_view_and_scored_anew_are_one_cell(home: Path) -> None:
+    for update, task, score in ((1, 1, 0.9), (2, 1, 0.1), (2, 2, 0.8), (2, 1, 0.7)):
+        runyard.record_task_score(score, update_index=update, task_index=task, agent="bot", task=f"t{task}", home=home)
+    (row,) = rows("FROM continual_learning", home)
+    assert (row["tasks"], row["updates"]) == (2, 2)
+    assert row["average_accuracy"] == pytest.approx(0.75)
+    assert row["backward_transfer"] == pytest.approx(-0.2)
+
+
 def test_a_version_by_its_name_counts_for_its_reliability(store: Store, yard: Yard) -> None:
     (yard.events / "hand.jsonl").write_bytes(
         b"".join(
@@ -117,6 +127,8 @@ def test_a_version_by_its_name_counts_for_its_reliability(store: Store, yard: Ya
         (runyard.record_feedback, {}, ["is_positive or was_correct_after"]),
         (runyard.record_feedback, {"is_positive": 1}, ["is_positive"]),
         (runyard.record_update, {"status": "undone", "examples": 1.5}, ["status", "examples"]),
+        (runyard.record_task_score, {"score": 0.5}, ["update_index", "task_index"]),
+        (runyard.record_task_score, {"score": math.nan, "update_index": 1, "task_index": -1}, ["score", "task_index"]),
         (runyard.record_update, {"status": "failed", "started_at": "soon"}, ["started_at"]),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`record execution|feedback|update`: models in use, one by one or as JSON lines."""
+"""`record execution|feedback|update|task-score`: models in use, one by one or as JSON lines."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def add_to(app: typer.Typer) -> None:
     record.command()(execution)
     record.command()(feedback)
     record.command()(update)
+    record.command("task-score")(task_score)
     app.add_typer(record, name="record")
 
 
@@ -110,6 +111,32 @@ def update(
     given: dict[str, Any] = {"status": status, "agent": agent, "from_version": from_version, "to_version": to_version}
     given |= {"examples": examples, "reason": reason, "started_at": started_at, "completed_at": completed_at, "id": id}
     _record(context, "update", given, source)
+
+
+def task_score(
+    context: typer.Context,
+    score: Annotated[float | None, typer.Option("--score", help="On the task's held-out examples.")] = None,
+    update_index: Annotated[
+        int | None, typer.Option("--update", help="The update it was scored after; 0 is the untrained model.")
+    ] = None,
+    task_index: Annotated[int | None, typer.Option("--learned-by", help="The update that learned the task.")] = None,
+    agent: Agent = None,
+    task: Annotated[str | None, typer.Option("--task", help="The task by its name.")] = None,
+    higher_is_better: Annotated[
+        bool | None, typer.Option("--higher-is-better/--lower-is-better", help="Higher if not given.")
+    ] = None,
+    scored_at: Annotated[str | None, typer.Option("--scored-at", metavar="TIME", help="ISO 8601.")] = None,
+    id: Id = None,
+    source: From = None,
+) -> None:
+    """Record how an agent does on a task after an update: a row of task_scores.
+
+    In JSON lines the keys are score, update_index, task_index, task and higher_is_better. Scored anew, the same agent,
+    update and task are still one row.
+    """
+    given: dict[str, Any] = {"score": score, "update_index": update_index, "task_index": task_index, "agent": agent}
+    given |= {"task": task, "higher_is_better": higher_is_better, "scored_at": scored_at, "id": id}
+    _record(context, "task_score", given, source)
 
 
 def _record(context: typer.Context, kind: str, given: dict[str, Any], source: Path | None) -> None:

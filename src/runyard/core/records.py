@@ -1,4 +1,4 @@
-"""What is recorded of models in use, as journal events: executions, feedback, online updates.
+"""What is recorded of models in use, as journal events: executions, feedback, online updates and scores on tasks.
 
 Both ends check by the same table: whoever records hears what is wrong, and a line of a journal that is wrong is
 rejected. Events of one id are one record; each says again what it knows, and what it leaves out stays as it was.
@@ -59,6 +59,18 @@ def _count(value: Any) -> int:
     return value
 
 
+def _place(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
+        raise ValueError(f"{value!r} is no whole number of at least 0")
+    return value
+
+
+def _score(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no finite number")
+    return float(value)
+
+
 def _moment(value: Any) -> int:
     """Return microseconds since 1970 of such a number, a datetime or ISO 8601; without a zone it is UTC."""
     if isinstance(value, str):
@@ -95,8 +107,21 @@ FIELDS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "started_at": _moment,
         "completed_at": _moment,
     },
+    "task_score": {
+        **dict.fromkeys(("agent", "task"), _text),
+        **dict.fromkeys(("update_index", "task_index"), _place),
+        "score": _score,
+        "higher_is_better": _boolean,
+        "scored_at": _moment,
+    },
 }
-_SAYS = {"execution": ("status",), "feedback": ("is_positive", "was_correct_after"), "update": ("status",)}
+_SAYS = {
+    "execution": ("status",),
+    "feedback": ("is_positive", "was_correct_after"),
+    "update": ("status",),
+    "task_score": ("score",),
+}
+_NEEDED = {"task_score": ("update_index", "task_index")}
 
 
 def record_id(kind: str, given: UUID | str | None) -> UUID:
@@ -128,8 +153,10 @@ def checked(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
                 problems.append(Problem(name, str(error)))
     if not problems and not any(name in found for name in _SAYS[kind]):
         problems.append(Problem(" or ".join(_SAYS[kind]), "is missing: nothing would be said"))
+    if not problems:
+        problems = [Problem(name, "is missing") for name in _NEEDED.get(kind, ()) if name not in found]
     if problems:
-        raise Invalid(f"This {kind} cannot be recorded.", problems=problems)
+        raise Invalid(f"This {kind.replace('_', ' ')} cannot be recorded.", problems=problems)
     return found
 
 
@@ -146,4 +173,6 @@ def event(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise Invalid(f"This {kind} cannot be recorded.", problems=[Problem("id", str(error))]) from None
     fields = checked(kind, {name: value for name, value in values.items() if name != "id"})
+    if given is None and kind == "task_score":  # scored anew it is still one cell of the matrix
+        given = f"{fields.get('agent', 'default')}\n{fields['update_index']}\n{fields['task_index']}"
     return {"k": kind, "id": str(record_id(kind, given)), "at": now_us(), **fields}

@@ -45,8 +45,8 @@ def show_forgetting(cells: pl.DataFrame, matrix: Query, scores: pl.DataFrame, qu
     """Show the score on each task after each update, and the continual-learning scores in plain words."""
     st.subheader("Forgetting", anchor=False)
     if cells.is_empty():
-        st.info("No task of this agent was scored after an update. Record updates together with their task scores: "
-                "`runyard record update`.", icon=":material/school:")  # fmt: skip
+        st.info("No task of this agent was scored after an update. Score each task after each update: "
+                "`runyard record task-score`.", icon=":material/school:")  # fmt: skip
         return
     row = scores.row(0, named=True) if scores.height else {}
     for card, (name, title, style, meaning) in zip(st.columns(_WIDTHS), SCORES, strict=True):
