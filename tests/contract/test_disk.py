@@ -27,10 +27,10 @@ def mount(*arguments: str) -> bool:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Yard]:
-    """A yard on a file system of 24 MB; making one needs root."""
+    """A yard on a file system of 36 MB; making one needs root."""
     place = tmp_path / "disk"
     place.mkdir()
-    if not mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)):
+    if not mount("-t", "tmpfs", "-o", "size=36m", "tmpfs", str(place)):
         pytest.skip("a small file system needs root")
     yard = Yard(place / "yard")
     yard.create()

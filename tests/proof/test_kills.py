@@ -46,16 +46,20 @@ def test_nothing_is_lost_or_doubled_by_kills(tmp_path: Path, short: bool) -> Non
     playing = {place: start(verb, yard, place) for place, verb in enumerate(actors)}
     kills: Counter[str] = Counter()
     goal = 14 if short else 240
-    while kills.total() < goal:
-        time.sleep(dice.random() * 0.25)
-        place = dice.randrange(len(actors))
-        kill(playing[place])
-        kills[actors[place]] += 1
-        if kills.total() % 10 == 0:
-            open_the_newest(yard)
-        playing[place] = start(actors[place], yard, kills.total())
-    for child in playing.values():
-        kill(child)
+    try:
+        while kills.total() < goal:
+            time.sleep(dice.random() * 0.25)
+            place = dice.randrange(len(actors))
+            kill(playing[place])
+            kills[actors[place]] += 1
+            if kills.total() % 10 == 0:
+                open_the_newest(yard)
+            playing[place] = start(actors[place], yard, kills.total())
+        assert [child.args for child in playing.values() if child.poll() is not None] == []
+    finally:
+        for child in playing.values():
+            child.kill()
+            child.wait()
 
     store = Store(yard)
     assert store.ingest(wait_seconds=30, snapshot=True) is not None
