@@ -56,8 +56,8 @@ class Lease:
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         self.path = path
-        # A commit that checkpoints need not write its rows to the WAL first; DETACH would checkpoint anyway.
-        self.duck = duckdb.connect(":memory:", config={"threads": threads, "checkpoint_threshold": "1B"})
+        # A large commit checkpoints at once, so its rows need not go to the WAL first; after small ones DETACH does it.
+        self.duck = duckdb.connect(":memory:", config={"threads": threads, "checkpoint_threshold": "1MB"})
         self._state = threading.Condition()
         self._readers = 0
         self._writers_waiting = 0
