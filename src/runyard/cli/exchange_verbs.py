@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from runyard.cli.output import Format, FormatOption, say, write_rows
-from runyard.cli.session import opened
+from runyard.cli.session import fold, opened
 from runyard.core.errors import Invalid
 
 
@@ -44,6 +44,7 @@ def export(
     if handover is not None and names:
         raise Invalid("A handover holds every table.", hint="Leave out the names, or use --to DIR.")
     with opened(context) as rt:
+        fold(rt, verb="export")
         if handover is not None:
             size = hand_over(rt, handover)
             say(f"{handover}: {size / 1e6:.1f} MB.")

@@ -15,7 +15,6 @@ import orjson
 from runyard.core.errors import Conflict, Invalid, NotFound, Unavailable
 from runyard.core.journal import encode
 from runyard.runtime import Runtime
-from runyard.service.sql import fold
 from runyard.store import publish
 from runyard.store.flock import flock
 from runyard.store.handover import FileKind, missing_events, write_tables
@@ -33,7 +32,6 @@ class Merged:
 
 def export(rt: Runtime, names: list[str], folder: Path, kind: FileKind) -> dict[Path, int]:
     """Write tables and views, each to a file in a folder; returns the rows of each file. See `write_tables`."""
-    fold(rt, verb="export")
     return write_tables(rt.yard, names, folder, kind)
 
 
@@ -44,7 +42,6 @@ def hand_over(rt: Runtime, file: Path) -> int:
         NotFound: the yard has no data yet, or the file's folder is missing.
         Conflict: the file is there already.
     """
-    fold(rt, verb="export")
     if file.exists():
         raise Conflict(f"{file} is there already.", hint="Choose another name, or move it away.")
     if not file.absolute().parent.is_dir():
