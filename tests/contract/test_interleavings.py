@@ -183,7 +183,7 @@ def check(world: tuple[list[bytes], list[tuple[int, int, bool]]]) -> None:
         assert rebuilt[name] == rows, name
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=tearings())
 def test_any_tearing_and_order_gives_the_same_tables_and_so_does_a_rebuild(
     world: tuple[list[bytes], list[tuple[int, int, bool]]],
