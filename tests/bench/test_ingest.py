@@ -52,7 +52,7 @@ def write_epochs(pens: list[RunJournal]) -> None:
 
 
 def test_ingest_of_epochs(yard: Yard, board: Any, interleaved: Callable[..., list[float]]) -> None:
-    """Both open a store, insert the epochs and close it. Ours brings sessions up to date at a snapshot, not in a batch."""
+    """Both open a store, insert epochs and close it; our sessions are brought up to date at a snapshot, not here."""
     store, other = Store(yard, threads=1), Yard(yard.home.with_name("other"))
     store.ingest(replace_views=True)
     other.create()

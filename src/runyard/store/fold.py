@@ -148,8 +148,9 @@ def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
     if behind:
         with transaction(cursor, yard.store_db):
             _fold_runs(cursor, (session for session, is_over in behind if is_over))
-            cursor.execute("SET VARIABLE touched = $touched", {"touched": [s for s, is_over in behind if not is_over]})
-            cursor.execute(sql("fold_curves"))
+            if running := [session for session, is_over in behind if not is_over]:
+                cursor.execute("SET VARIABLE touched = $touched", {"touched": running})
+                cursor.execute(sql("fold_curves"))
             cursor.execute("DELETE FROM sessions_behind")
 
 
