@@ -1,3 +1,4 @@
--- How far into each journal the tables reach: in the same transaction as the rows.
-INSERT OR REPLACE INTO journal_offsets BY NAME
-SELECT unnest($journals::VARCHAR[]) AS journal, unnest($bytes::BIGINT[]) AS bytes;
+-- How far into journals that were read before the tables reach: in the same transaction as the rows.
+UPDATE journal_offsets
+SET bytes = map($journals::VARCHAR[], $bytes::BIGINT[])[journal]
+WHERE journal IN $journals;

@@ -11,29 +11,29 @@ import duckdb
 
 from runyard.core.clock import now
 from runyard.core.paths import Yard
+from runyard.store.events import QUIET_KINDS, RecordEvent, RunEvent
 from runyard.store.journals import read_chunk
 from runyard.store.lease import transaction
 from runyard.store.lines import (
-    QUIET_KINDS,
     Chunk,
     Lines,
-    RecordEvent,
     Rejected,
-    RunEvent,
     Sifted,
     Unreadable,
     fold_lines,
     set_aside,
     sift,
-    sql,
 )
+from runyard.store.statements import execute, sql
 
 _ROUND_BYTES = 64 << 20
 _REJECTED_CHARACTERS = 10_000
+_OFFSETS = "SELECT journal, bytes FROM journal_offsets WHERE journal IN $journals"
 _BEHIND = """
 SELECT DISTINCT session_id, coalesce(is_terminal(status), false)
 FROM sessions_behind LEFT JOIN training_sessions ON id = session_id
 """
+_TOUCH = "SET VARIABLE touched = $touched"
 # A table, since there may be many: `IN` a list looks through all of it for each row.
 _TOUCHED_RECORDS = "CREATE OR REPLACE TEMP TABLE touched_records AS SELECT unnest($touched::UUID[]) AS id"
 
@@ -72,35 +72,31 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, sizes: Mapping[
                 room -= len(chunk.data)
         if not chunks:
             break
-        moved = {name: chunk.offset + len(chunk.data) for name, chunk in chunks.items()}
-        used, refused = _fold_round(cursor, yard, list(chunks.values()), moved)
+        used, refused = _fold_round(cursor, yard, list(chunks.values()))
         events += used
         rejected += refused
-        reached.update(moved)
-        waiting += (name for name, end in moved.items() if end < sizes[name])
+        reached.update((name, chunk.end) for name, chunk in chunks.items())
+        waiting += (name for name, chunk in chunks.items() if chunk.end < sizes[name])
     return Folded(events, rejected, reached)
 
 
 def _offsets(cursor: duckdb.DuckDBPyConnection, journals: Sequence[str]) -> dict[str, int]:
-    query = "SELECT journal, bytes FROM journal_offsets WHERE journal IN $journals"
-    return dict(cursor.execute(query, {"journals": journals}).fetchall())
+    return dict(execute(cursor, _OFFSETS, {"journals": journals}).fetchall())
 
 
-def _fold_round(
-    cursor: duckdb.DuckDBPyConnection, yard: Yard, chunks: Sequence[Chunk], offsets: Mapping[str, int]
-) -> tuple[int, int]:
+def _fold_round(cursor: duckdb.DuckDBPyConnection, yard: Yard, chunks: Sequence[Chunk]) -> tuple[int, int]:
     """Fold some chunks and the offsets they reach by one transaction; returns how many lines were used and rejected."""
     lines = Lines(chunks)
     try:
         with transaction(cursor, yard.store_db):
             used, unused = fold_lines(cursor, [chunk.data for chunk in chunks])
-            return _finish(cursor, lines, Sifted(), used, unused, offsets)
+            return _finish(cursor, lines, Sifted(), used, unused)
     except Unreadable:
         sifted = sift(cursor, lines)
     with transaction(cursor, yard.store_db):
         used, unused = fold_lines(cursor, lines.texts(sifted.good))
         unused = [(sifted.good[place], kind) for place, kind in unused]
-        return _finish(cursor, lines, sifted, used, unused, offsets)
+        return _finish(cursor, lines, sifted, used, unused)
 
 
 def _finish(
@@ -109,19 +105,24 @@ def _finish(
     sifted: Sifted,
     used: int,
     unused: Sequence[tuple[int, str | None]],
-    offsets: Mapping[str, int],
 ) -> tuple[int, int]:
     for place, kind in unused:
         set_aside(lines, place, kind, sifted)
     if sifted.run_events:
-        cursor.execute(sql("run_event"), _columns(sifted.run_events))
+        execute(cursor, sql("run_event"), _columns(sifted.run_events))
     if sifted.record_events:
-        cursor.execute(sql("recorded_event"), _columns(sifted.record_events))
-        cursor.execute(_TOUCHED_RECORDS, {"touched": list({event.record for event in sifted.record_events})})
-        cursor.execute(sql("fold_records"))
+        execute(cursor, sql("recorded_event"), _columns(sifted.record_events))
+        execute(cursor, _TOUCHED_RECORDS, {"touched": list({event.record for event in sifted.record_events})})
+        execute(cursor, sql("fold_records"))
     if sifted.rejected:
         _insert_rejected(cursor, sifted.rejected)
-    cursor.execute(sql("offsets"), {"journals": list(offsets), "bytes": list(offsets.values())})
+    for name, chunks in (
+        ("new_offsets", [chunk for chunk in lines.chunks if chunk.offset == 0]),
+        ("offsets", [chunk for chunk in lines.chunks if chunk.offset > 0]),
+    ):
+        if chunks:
+            reached = {"journals": [chunk.journal for chunk in chunks], "bytes": [chunk.end for chunk in chunks]}
+            execute(cursor, sql(name), reached)
     _fold_runs(cursor, {event.run for event in sifted.run_events if event.kind not in QUIET_KINDS})
     return used + len(sifted.run_events) + len(sifted.record_events), len(sifted.rejected)
 
@@ -129,11 +130,12 @@ def _finish(
 def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
     """Make the own rows of some runs again from their events and curves."""
     if touched := sorted(runs):
-        cursor.execute("SET VARIABLE touched = $touched", {"touched": touched})
-        cursor.execute(sql("fold_runs"))
-        cursor.execute(sql("fold_order"))
-        cursor.execute(sql("fold_curves"))
-        cursor.execute(sql("fold_versions"))
+        execute(cursor, _TOUCH, {"touched": touched})
+        execute(cursor, sql("fold_runs"))
+        needed = execute(cursor, sql("touched")).fetchone() or ()
+        for name, is_needed in zip(("fold_order", "fold_curves", "fold_versions"), needed, strict=True):
+            if is_needed:
+                execute(cursor, sql(name))
 
 
 def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
@@ -144,13 +146,13 @@ def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
     Raises:
         Unavailable: the disk is full.
     """
-    behind = cursor.execute(_BEHIND).fetchall()
+    behind = execute(cursor, _BEHIND).fetchall()
     if behind:
         with transaction(cursor, yard.store_db):
             _fold_runs(cursor, (session for session, is_over in behind if is_over))
             if running := [session for session, is_over in behind if not is_over]:
-                cursor.execute("SET VARIABLE touched = $touched", {"touched": running})
-                cursor.execute(sql("fold_curves"))
+                execute(cursor, _TOUCH, {"touched": running})
+                execute(cursor, sql("fold_curves"))
             cursor.execute("DELETE FROM sessions_behind")
 
 
@@ -166,7 +168,7 @@ def _insert_rejected(cursor: duckdb.DuckDBPyConnection, rejected: Sequence[Rejec
         "reasons": [item.reason[:_REJECTED_CHARACTERS] for item in rejected],
         "now": now(),
     }
-    cursor.execute(sql("rejected"), columns)
+    execute(cursor, sql("rejected"), columns)
 
 
 def _shortened(text: bytes) -> str:

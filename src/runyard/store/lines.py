@@ -10,28 +10,16 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import Any
-from uuid import UUID
+from functools import cached_property
 
 import duckdb
 import numpy as np
-import orjson
 
-from runyard.core import records
 from runyard.core.errors import Invalid
-from runyard.core.paths import resource
-from runyard.core.records import END_OF_TIME_US
+from runyard.store.events import RecordEvent, RunEvent, read_event
+from runyard.store.statements import execute, sql
 
 BULK_KINDS = ("epoch", "metrics")
-QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows from them: see fold_runs.sql
-RUN_EVENT_KINDS = frozenset(
-    (
-        *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
-        *("early_stop", "cancel_requested", "lost", "ended", "changed", "metric", "benchmark", "transferred"),
-    )
-)
-ENDINGS = ("completed", "failed", "cancelled")
 _USUAL_LENGTH = 16 << 20  # DuckDB's own default; a longer line is read with all the room it needs
 _KEPT_BYTES = 4 << 20
 _OWN = threading.local()  # a file in memory for each thread: to make its pages takes longer than to fill them
@@ -51,6 +39,11 @@ class Chunk:
     offset: int
     data: bytes
 
+    @property
+    def end(self) -> int:
+        """Where in the journal the lines end."""
+        return self.offset + len(self.data)
+
 
 @dataclass(frozen=True)
 class Rejected:
@@ -60,31 +53,6 @@ class Rejected:
     offset: int
     text: bytes
     reason: str
-
-
-@dataclass(frozen=True)
-class RunEvent:
-    """What happened to a run, with the line itself as its body and the address of that line."""
-
-    run: UUID
-    at: int
-    kind: str
-    attempt: int | None
-    body: str
-    journal: str
-    line_offset: int
-
-
-@dataclass(frozen=True)
-class RecordEvent:
-    """What was recorded of a model in use, with its checked fields as body and the address of its line."""
-
-    record: UUID
-    at: int
-    kind: str
-    body: str
-    journal: str
-    line_offset: int
 
 
 @dataclass
@@ -142,12 +110,6 @@ class Lines:
         return chunk.journal, chunk.offset + start - int(self._chunk_ends[number]) + len(chunk.data)
 
 
-@cache
-def sql(name: str) -> str:
-    """Return the text of a statement of the ingest."""
-    return (resource("sql") / "ingest" / f"{name}.sql").read_text(encoding="utf-8")
-
-
 def fold_lines(cursor: duckdb.DuckDBPyConnection, data: Sequence[bytes]) -> tuple[int, list[tuple[int, str | None]]]:
     """Fold lines into the tables of the attached store; the caller owns the transaction.
 
@@ -156,11 +118,11 @@ def fold_lines(cursor: duckdb.DuckDBPyConnection, data: Sequence[bytes]) -> tupl
     Raises:
         Unreadable: a line is no event, or blank.
     """
-    points = sql("points") if any(b'"metrics"' in part for part in data) else ""
+    points = sql("points") if any(b"[" in part for part in data) else ""  # no list: no line has free metrics
     statement = sql("fold_lines").replace("{read_lines}", sql("read_lines")).replace("{points}", points)
     try:
         with _file(data) as path:
-            row = cursor.execute(statement, {"file": path, "longest": _longest(data)}).fetchone()
+            row = execute(cursor, statement, {"file": path, "longest": _longest(data)}).fetchone()
     except _UNREADABLE as error:
         raise Unreadable from error
     n_lines, n_used, unused = row or (0, 0, None)
@@ -186,7 +148,7 @@ def sift(cursor: duckdb.DuckDBPyConnection, lines: Lines) -> Sifted:
             if not all(text.startswith(b"{") for text in texts):
                 raise duckdb.InvalidInputException("a line is no object")
             with _file(texts) as path:
-                cursor.execute(_TRY + sql("read_lines"), {"file": path, "longest": _longest(texts)})
+                execute(cursor, _TRY + sql("read_lines"), {"file": path, "longest": _longest(texts)})
             good += piece
         except _UNREADABLE as error:
             if len(piece) > 1:
@@ -262,42 +224,13 @@ def set_aside(lines: Lines, place: int, kind: str | None, sifted: Sifted) -> Non
         sifted.rejected.append(Rejected(*address, text, reason))
         return
     try:
-        event = json.loads(text)
-        if not isinstance(event, dict):
-            raise ValueError("not a JSON object")
-        kind = event.get("k")
-        if kind in RUN_EVENT_KINDS:
-            sifted.run_events.append(RunEvent(*_run_event(event), *address))
-        elif kind in records.FIELDS:
-            sifted.record_events.append(RecordEvent(*_record_event(event), *address))
-        else:
-            raise ValueError(f"unknown kind {kind!r}")
+        event = read_event(text, *address)
     except Invalid as error:
         sifted.rejected.append(Rejected(*address, text, "; ".join(map(str, error.problems))))
     except (ValueError, TypeError, RecursionError) as error:
         sifted.rejected.append(Rejected(*address, text, str(error)))
-
-
-def _run_event(event: dict[str, Any]) -> tuple[UUID, int, str, int | None, str]:
-    attempt = event.get("attempt")
-    if attempt is not None and not (type(attempt) is int and 1 <= attempt < 1 << 31):
-        raise ValueError(f"attempt is {attempt!r}, not a whole number of at least 1")
-    for name in ("at", *(("last_seen",) if "last_seen" in event else ())):
-        _check_moment(event, name)
-    if event["k"] == "ended" and event.get("status") not in ENDINGS:
-        raise ValueError(f"status is {event.get('status')!r}, not one of {', '.join(ENDINGS)}")
-    if event["k"] == "benchmark":
-        UUID(str(event.get("id")))
-    return UUID(str(event.get("run"))), event["at"], event["k"], attempt, orjson.dumps(event).decode()
-
-
-def _record_event(event: dict[str, Any]) -> tuple[UUID, int, str, str]:
-    _check_moment(event, "at")
-    kind = event["k"]
-    body = records.checked(kind, {name: event[name] for name in records.FIELDS[kind] if name in event})
-    return UUID(str(event.get("id"))), event["at"], kind, orjson.dumps(body).decode()
-
-
-def _check_moment(event: dict[str, Any], name: str) -> None:
-    if not (type(event.get(name)) is int and 0 < event[name] < END_OF_TIME_US):
-        raise ValueError(f"{name} is {event.get(name)!r}, not microseconds since 1970")
+    else:
+        if isinstance(event, RunEvent):
+            sifted.run_events.append(event)
+        else:
+            sifted.record_events.append(event)

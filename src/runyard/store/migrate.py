@@ -19,6 +19,7 @@ from runyard.core.clock import now
 from runyard.core.errors import Corrupt
 from runyard.core.paths import resource
 from runyard.store.lease import transaction
+from runyard.store.statements import execute
 
 CODE_VERSION = version("runyard")
 _COMMENT = re.compile(r"^-- ?(.*)$", re.MULTILINE)
@@ -97,7 +98,7 @@ def migrate(cursor: duckdb.DuckDBPyConnection, done: Mapping[int, str], *, repla
 def applied(cursor: duckdb.DuckDBPyConnection) -> dict[int, str]:
     """Return the sha256 of each migration that the attached database has, none when it is no store."""
     try:
-        return dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
+        return dict(execute(cursor, "SELECT version, sha256 FROM schema_version").fetchall())
     except duckdb.CatalogException:
         return {}
 

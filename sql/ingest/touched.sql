@@ -1,0 +1,12 @@
+-- What there is to make again of the runs in the variable `touched`, after fold_runs: most often nothing but their own rows.
+SELECT
+  coalesce(bool_or(kind = 'changed'), false) AS are_kept_in_order,
+  EXISTS (FROM training_epochs WHERE session_id IN getvariable('touched')) AS have_curves,
+  coalesce(bool_or(kind IN ('ended', 'benchmark', 'transferred')), false)
+    OR EXISTS (
+      FROM model_versions
+      WHERE agent_id IN getvariable('agents_before')
+        OR agent_id IN (SELECT agent_id FROM runs WHERE id IN getvariable('touched'))
+    ) AS have_versions
+FROM run_events
+WHERE run_id IN getvariable('touched');
