@@ -26,7 +26,7 @@ from runyard.store.rebuild import drop_leftovers, rebuild
 
 TICK_SECONDS = 2.0
 MAX_TICK_SECONDS = 4.5
-CPU_SHARE = 0.01  # of one CPU, while nobody watches: a costly ingest comes less often
+CPU_SHARE = 0.008  # of one CPU, while nobody watches: a costly ingest comes less often
 WATCHED_TICK_SECONDS = 0.5
 WATCHED_FOR_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,8 +147,10 @@ def keep_house(yard: Yard, *, every_seconds: float = HOUSE_SECONDS) -> None:
         return
     try:
         with flock(marker, verb="keep house"):
-            prune(yard)
-            publish(yard, anew=is_held_for_writing(yard))
+            old, published = _old_copies(yard), newest(yard.published)
+            held = locks(old + [copy.path for copy in (published,) if copy])
+            _tidy(yard, [path for path in old if held[path] == "free"])
+            publish(yard, anew=published is not None and _is_written(published.path, held[published.path]))
     except Unavailable:
         return
 
@@ -155,12 +158,29 @@ def keep_house(yard: Yard, *, every_seconds: float = HOUSE_SECONDS) -> None:
 def is_held_for_writing(yard: Yard) -> bool:
     """Return whether somebody has the newest published copy open read-write."""
     published = newest(yard.published)
-    return published is not None and (_wal(published.path).exists() or locks([published.path]) == ["write"])
+    return published is not None and _is_written(published.path, locks([published.path])[published.path])
 
 
 def prune(yard: Yard) -> int:
     """Delete old copies that nobody has open and stale temporary files; returns how many copies went."""
-    free = prunable(yard)
+    return _tidy(yard, prunable(yard))
+
+
+def prunable(yard: Yard) -> list[Path]:
+    """Return the copies that are old, not among the last two of their folder, and not open anywhere."""
+    return [path for path, lock in locks(_old_copies(yard)).items() if lock == "free"]
+
+
+def _old_copies(yard: Yard) -> list[Path]:
+    return [
+        copy.path
+        for folder in (yard.store, yard.published)
+        for copy in copies(folder)[:-KEEP]
+        if time.time() - copy.path.stat().st_mtime > KEEP_SECONDS and not _wal(copy.path).exists()
+    ]
+
+
+def _tidy(yard: Yard, free: Sequence[Path]) -> int:
     for path in free:
         drop(path)
     for folder in (yard.store, yard.published):
@@ -170,15 +190,8 @@ def prune(yard: Yard) -> int:
     return len(free)
 
 
-def prunable(yard: Yard) -> list[Path]:
-    """Return the copies that are old, not among the last two of their folder, and not open anywhere."""
-    candidates = [
-        copy.path
-        for folder in (yard.store, yard.published)
-        for copy in copies(folder)[:-KEEP]
-        if time.time() - copy.path.stat().st_mtime > KEEP_SECONDS and not _wal(copy.path).exists()
-    ]
-    return [path for path, lock in zip(candidates, locks(candidates), strict=True) if lock == "free"]
+def _is_written(published: Path, lock: str) -> bool:
+    return lock == "write" or _wal(published).exists()
 
 
 def drop(copy: Path) -> bool:
@@ -189,17 +202,18 @@ def drop(copy: Path) -> bool:
     return was_there
 
 
-def locks(paths: list[Path]) -> list[str]:
-    """Return `free`, `read` or `write` for each database file, asked in a child process.
+def locks(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return `free`, `read` or `write` of each database file, asked in one child process.
 
     Raises:
         Unavailable: the child failed.
     """
     if not paths:
-        return []
+        return {}
     command = [sys.executable, "-I", "-S", locked_files.__file__, *map(str, paths)]
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        return dict(zip(paths, said, strict=True))
     except subprocess.CalledProcessError as error:
         raise Unavailable(
             f"Who has the copies open could not be asked: {error.stderr.strip() or error}.",
