@@ -36,5 +36,7 @@ behind AS (
 SELECT
   count(*) AS n_lines,
   count(*) FILTER (WHERE usable) AS n_used,
-  list({place: place, kind: k}) FILTER (WHERE NOT usable) AS unused
+  list({place: place, kind: k}) FILTER (WHERE NOT usable) AS unused,
+  -- Lists of metrics are read even where none is expected, so that what is no list is refused.
+  count(metrics) AS n_lists
 FROM lines;

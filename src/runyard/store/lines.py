@@ -125,7 +125,7 @@ def fold_lines(cursor: duckdb.DuckDBPyConnection, data: Sequence[bytes]) -> tupl
             row = execute(cursor, statement, {"file": path, "longest": _longest(data)}).fetchone()
     except _UNREADABLE as error:
         raise Unreadable from error
-    n_lines, n_used, unused = row or (0, 0, None)
+    n_lines, n_used, unused, _ = row or (0, 0, None, 0)
     if n_lines != sum(int(np.count_nonzero(np.frombuffer(part, np.uint8) == ord("\n"))) for part in data):
         raise Unreadable  # DuckDB passes over blanks: which was it?
     return n_used, [(line["place"], line["kind"]) for line in unused or ()]
