@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from io import TextIOWrapper
 from uuid import UUID
 
 from runyard.core.errors import NotFound
@@ -27,11 +29,12 @@ def tail(rt: Runtime, run_id: UUID, *, lines: int = 200, search: str = "") -> li
         with path.open("rb") as file:
             if not search:
                 file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
+            shown = map(_shown, TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n"))
+            return list(deque((line for line in shown if search.lower() in line.lower()), maxlen=lines))
     except FileNotFoundError:
         raise NotFound("This run has no log yet.", hint="It appears when its process starts.") from None
-    lines_read = _COLOUR.sub("", text).removesuffix("\n").split("\n") if text else []
-    found = [line.rstrip("\r").rpartition("\r")[2] for line in lines_read]
-    if search:
-        found = [line for line in found if search.lower() in line.lower()]
-    return found[-lines:]
+
+
+def _shown(line: str) -> str:
+    """Return what a terminal would show of a line at the end."""
+    return _COLOUR.sub("", line).rstrip("\r\n").rpartition("\r")[2]
