@@ -7,7 +7,7 @@ WITH attempts AS (
     attempt,
     min(started_at) AS started_at,
     coalesce(
-      sum(hours_between(min(started_at), max(ended_at))) OVER (
+      sum(greatest(0, hours_between(min(started_at), max(ended_at)))) OVER (
         PARTITION BY run_id ORDER BY attempt ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
       ),
       0

@@ -15,7 +15,9 @@ from runyard.charts.spec import Spec
 from runyard.charts.thin import thin
 from runyard.queries import epochs, resources, runs
 from runyard.runtime import Runtime
+from runyard.ui.anomalies_view import show_anomalies
 from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
+from runyard.ui.forecast_view import forecast_line, predicted, show_forecast
 from runyard.ui.marks import best_mark, curve_words, stop_marks, waste_band
 from runyard.ui.text import dollars, duration, escape, number, share, utc
 from runyard.ui.yard import frame, is_dark
@@ -73,19 +75,23 @@ def show_curves_tab(rt: Runtime, run: Row) -> None:
         return
     log = st.toggle("Logarithmic loss", key="run-log", bind="query-params")
     drawn = thin(table, ("train_loss", "val_loss"))
+    ahead = predicted(rt, run, table)
     with st.container(border=True):
         st.markdown("**Loss**")
+        show_forecast(run, ahead)
         data = {
             "curve": drawn.frame.select("epoch", "train_loss", "val_loss"),
             "best": best_mark(run, table),
             "waste": waste_band(run),
             "stops": stop_marks(run),
+            "forecast": forecast_line(run, ahead),
         }
         show_chart(_loss_spec(log, is_dark()), data, key="run-loss", alt=curve_words(run, table))
         show_behind(table, query, key="run-loss", note=drawn.note, alt="Epochs of the run")
     left, right = st.columns(2)
     show_line(left, table, "epoch", "learning_rate", "learning rate", colour=2)
     show_line(right, table, "epoch", "gradient_norm", "gradient norm", colour=4)
+    show_anomalies(rt, run)
 
 
 def show_resources_tab(rt: Runtime, run: Row) -> None:
@@ -97,6 +103,7 @@ def show_resources_tab(rt: Runtime, run: Row) -> None:
         return
     show_line(st.container(), table, "minutes", "cpu_percent", "CPU (%, 100 = one core)", colour=0)
     show_line(st.container(), table, "minutes", "memory_gb", "memory (GB)", colour=2)
+    show_line(st.container(), table, "minutes", "gpu_percent", "GPU (%)", colour=3)
     show_behind(table, query, key="run-resources", alt="CPU and memory samples of the run")
 
 
