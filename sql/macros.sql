@@ -195,9 +195,9 @@ CREATE OR REPLACE MACRO flops_per_token(parameters, layers, heads, head_size, se
 CREATE OR REPLACE MACRO batch_size_label(batch_size, critical, has_room) AS
   CASE
     WHEN batch_size IS NULL OR critical IS NULL THEN 'insufficient_data'
-    WHEN is_more(batch_size, 2 * critical) THEN 'too_large'
-    WHEN is_less(batch_size, critical / 2) AND has_room IS NULL THEN 'insufficient_data'
-    WHEN is_less(batch_size, critical / 2) AND has_room THEN 'too_small'
+    WHEN is_more(batch_size - 2 * critical, 0) THEN 'too_large'
+    WHEN is_less(batch_size - critical / 2, 0) AND has_room IS NULL THEN 'insufficient_data'
+    WHEN is_less(batch_size - critical / 2, 0) AND has_room THEN 'too_small'
     ELSE 'suitable'
   END;
 -- A value of a series that stands apart from the whole of it; one that is not finite does.

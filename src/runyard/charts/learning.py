@@ -135,3 +135,27 @@ def updates_in_time(*, dark: bool) -> Spec:
         )
     )
     return compiled(marks.properties(height=alt.Step(38)))
+
+
+def errors_in_time(*, dark: bool, height: int = 200) -> Spec:
+    """Return the share of failures over time as steps, and a rule with a mark where a detector noticed a change.
+
+    Data: `shares` has at (time, UTC), share, uses; `alarms` has at, what (the detector and which way).
+    """
+    colours = palette(dark)
+    axis = alt.Axis(grid=False, format="%m-%d %H:%M", tickCount=8, labelOverlap=True)
+    x = alt.X("at:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc", padding=12))
+    when = alt.Tooltip("at:T", title="from (UTC)", format="%Y-%m-%d %H:%M", timeUnit="utcyearmonthdatehoursminutes")
+    line = (
+        alt.Chart(alt.NamedData("shares"))
+        .mark_line(interpolate="step-after", strokeWidth=2, color=colours.lines[0])
+        .encode(
+            x=x,
+            y=alt.Y("share:Q", title="failed uses", axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0)),
+            tooltip=[when, alt.Tooltip("share:Q", title="failed", format=".1%"), alt.Tooltip("uses:Q", format=",")],
+        )
+    )
+    alarms = alt.Chart(alt.NamedData("alarms")).encode(x=x, tooltip=[alt.Tooltip("what:N", title="noticed")])
+    rules = alarms.mark_rule(color=colours.waste, strokeWidth=1.5, strokeDash=[4, 3])
+    marks = alarms.mark_point(shape="triangle-down", filled=True, size=110, color=colours.waste, opacity=1)
+    return compiled(alt.layer(line, rules, marks.encode(y=alt.value(6))).properties(height=height))

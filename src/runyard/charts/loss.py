@@ -1,7 +1,7 @@
 """The loss curves of one run with its best epoch, its stop and the epochs wasted after the best one.
 
 Data: `curve` has epoch, train_loss, val_loss; `best` has epoch, value, label, late (in the right third);
-`waste` has start, stop, label; `stops` has epoch, label, late; `forecast` has epoch, value, and at its end low and high.
+`waste` has start, stop, label; `stops` has epoch, label, late; `forecast` has epoch, value, at its end low and high.
 Each may be empty.
 """
 

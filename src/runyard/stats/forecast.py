@@ -24,7 +24,7 @@ class PowerLaw:
 
     def at(self, epoch: float) -> float:
         """Return the loss that it says for an epoch, 1-based."""
-        return self.level + self.gain * epoch**-self.exponent
+        return self.level + self.gain * math.pow(epoch, -self.exponent)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def forecast(curve: Curve, earlier: Sequence[Curve]) -> Forecast | None:
 
 
 def half_width(errors: Sequence[float], coverage: float = COVERAGE) -> float | None:
-    """Return half the width of the split-conformal band: the ceil((n + 1) coverage)-th smallest error, None beyond n."""
+    """Return half the width of the band: the ceil((n + 1) coverage)-th smallest error; None if there are too few."""
     place = math.ceil((len(errors) + 1) * coverage - 1e-9)
     return sorted(errors)[place - 1] if place <= len(errors) else None
 

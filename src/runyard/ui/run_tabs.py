@@ -19,7 +19,7 @@ from runyard.ui.anomalies_view import show_anomalies
 from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
 from runyard.ui.forecast_view import forecast_line, predicted, show_forecast
 from runyard.ui.marks import best_mark, curve_words, stop_marks, waste_band
-from runyard.ui.text import dollars, duration, escape, number, share, utc
+from runyard.ui.text import dollars, duration, energy, escape, number, share, utc
 from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
@@ -30,7 +30,7 @@ _FACT = (
 )
 
 
-def show_summary(run: Row) -> None:
+def show_summary(rt: Runtime, run: Row) -> None:
     """Show the result in numbers, then what was trained, on what, and what it cost."""
     cards = st.columns(4)
     waste = run["wasted_epochs"]
@@ -63,6 +63,15 @@ def show_summary(run: Row) -> None:
             "Early stopping could have saved": _epochs(run["es_saved_epochs"]),
             "Started": utc(run["started_at"]), "Ended": utc(run["ended_at"]),
             "CPU time": duration(_seconds(run["cpu_hours"])), "Memory peak": _gigabytes(run["memory_peak_gb"]),
+        })  # fmt: skip
+    bill = runs.bill(run["id"])
+    parts = {row["part"]: row for row in frame(rt, bill).to_dicts()}
+    if parts:
+        show_facts("What it cost", {
+            "Epochs": _spent(parts.get("epochs")),
+            "The rest: loading, saving, what a resume repeated": _spent(parts.get("rest")),
+            "Together": _spent({"hours": run["compute_hours"], "usd": run["cost_usd"]}),
+            "Energy": energy(run["energy_kwh"], run["energy_meters"]),
         })  # fmt: skip
 
 
@@ -200,6 +209,10 @@ def _epochs(count: int | None) -> str:
 
 def _gigabytes(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f} GB"
+
+
+def _spent(part: Row | None) -> str | None:
+    return None if part is None else f"{duration(_seconds(part['hours']))}, {dollars(_real(part['usd']))}"
 
 
 def _seconds(hours: float | None) -> float | None:
