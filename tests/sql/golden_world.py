@@ -272,7 +272,8 @@ def learned() -> World:
     pairs = ((False, True), (False, True), (False, False), (True, False), (True, True), (None, True))
     feedback = [
         {"id": uuid(8100 + n), "agent_id": "learner", "item_id": f"i{n}",
-         "is_positive": [True, True, False, None][n % 4], "was_correct_before": before, "was_correct_after": after, "created_at": at(n)}
+         "is_positive": [True, True, False, None][n % 4], "was_correct_before": before,
+         "was_correct_after": after, "created_at": at(n)}
         for n, (before, after) in enumerate(pairs)
     ]  # fmt: skip
     updates = [
