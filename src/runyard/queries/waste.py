@@ -18,7 +18,10 @@ def of_runs() -> Query:
 
 
 def lines(by: Grouping) -> Query:
-    """Return the bill: per agent, workspace or month what went into failed, cancelled, repeated runs and long tails."""
+    """Return the bill: per agent, workspace or month what went into failed, cancelled, repeated runs and long tails.
+
+    Over all lines `spent_*` is what the finished runs cost.
+    """
     return Query(
         "SELECT\n"
         f"  coalesce({_PARTS[by]}, 'unknown') AS part,\n"
@@ -26,7 +29,9 @@ def lines(by: Grouping) -> Query:
         "  sum(runs)::BIGINT AS runs,\n"
         "  sum(epochs)::BIGINT AS epochs,\n"
         "  sum(hours) AS hours,\n"
-        "  sum(usd) AS usd\n"
+        "  sum(usd) AS usd,\n"
+        "  sum(spent_hours) AS spent_hours,\n"
+        "  sum(spent_usd) AS spent_usd\n"
         "FROM waste_lines\n"
         "GROUP BY part, line\n"
         "ORDER BY part, line"
