@@ -26,11 +26,14 @@ def _library() -> Any:
 
 def devices_in_use() -> tuple[str, ...]:
     """Return the UUIDs of the GPUs on which torch holds memory in this process; torch is never imported for that."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
+    try:
+        cuda: Any = sys.modules["torch"].cuda
+        if not cuda.is_initialized():
+            return ()
+        used = (i for i in range(cuda.device_count()) if cuda.memory_reserved(i) > 0)
+        return tuple(f"GPU-{cuda.get_device_properties(i).uuid}" for i in used)
+    except (KeyError, AttributeError, RuntimeError):  # torch is not there, half imported, or too old to know UUIDs
         return ()
-    used = (i for i in range(torch.cuda.device_count()) if torch.cuda.memory_reserved(i) > 0)
-    return tuple(f"GPU-{torch.cuda.get_device_properties(i).uuid}" for i in used)
 
 
 def joules(device: str) -> float | None:
