@@ -190,7 +190,7 @@ CREATE OR REPLACE MACRO peak_flops_of(device, of_workspace) AS
   END);
 -- PaLM, appendix B: 6N for the weights, 12LHQT for attention, which is left out where the shape is unknown.
 CREATE OR REPLACE MACRO flops_per_token(parameters, layers, heads, head_size, sequence_length) AS
-  6.0 * parameters + coalesce(12.0 * layers * heads * head_size * sequence_length, 0);
+  6e0 * parameters + coalesce(12e0 * layers * heads * head_size * sequence_length, 0);
 -- McCandlish 2018: how large a batch is against the critical one. Too small needs room for one twice as large.
 CREATE OR REPLACE MACRO batch_size_label(batch_size, critical, has_room) AS
   CASE
