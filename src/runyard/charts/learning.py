@@ -159,3 +159,25 @@ def errors_in_time(*, dark: bool, height: int = 200) -> Spec:
     rules = alarms.mark_rule(color=colours.waste, strokeWidth=1.5, strokeDash=[4, 3])
     marks = alarms.mark_point(shape="triangle-down", filled=True, size=110, color=colours.waste, opacity=1)
     return compiled(alt.layer(line, rules, marks.encode(y=alt.value(6))).properties(height=height))
+
+
+def moved_inputs(*, dark: bool) -> Spec:
+    """Return a bar per input feature: how far it moved, with lines at 0.1 and 0.25, from where it is called drift.
+
+    Data: `features` has feature, psi, verdict: drift, small drift, stable or insufficient data.
+    """
+    colours = palette(dark)
+    base = alt.Chart(alt.NamedData("features"))
+    words = ["drift", "small drift", "stable", "insufficient data"]
+    scale = alt.Scale(domain=words, range=[colours.waste, colours.lines[3], colours.best, colours.muted])
+    bars = base.mark_bar(cornerRadius=3, height={"band": 0.6}).encode(
+        x=alt.X("psi:Q", title="PSI of the newer half against the older"),
+        y=alt.Y("feature:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
+        color=alt.Color("verdict:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
+        tooltip=["feature:N", alt.Tooltip("psi:Q", format=".3f"), "verdict:N"],
+    )
+    limits = [
+        base.mark_rule(color=colours.text, strokeDash=dash).encode(x=alt.XDatum(limit, type="quantitative"))
+        for limit, dash in ((0.1, [2, 4]), (0.25, [6, 3]))
+    ]
+    return compiled(alt.layer(bars, *limits).properties(height=alt.Step(26)))

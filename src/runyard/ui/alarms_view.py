@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 import streamlit as st
 
-from runyard.charts.learning import errors_in_time
+from runyard.charts.learning import errors_in_time, moved_inputs
 from runyard.charts.spec import Spec
 from runyard.queries.query import Query
 from runyard.stats.alarms import CLOCK, Change, adwin, page_hinkley
-from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
+from runyard.ui.figure import show_behind, show_chart
 from runyard.ui.text import escape, share, utc
 from runyard.ui.verdicts import ERRORS, INPUTS, show_rules, show_verdict
 from runyard.ui.yard import is_dark
 
 MOST_USES = 20_000
+MOST_FEATURES = 30
 _BINS = 60
 Alarm = tuple[str, Change]
 
@@ -100,20 +99,20 @@ def show_inputs(features: pl.DataFrame, query: Query) -> None:
     else:
         words = "There are too few inputs to say whether they moved."
     show_verdict(INPUTS[label], words)
-    columns: dict[str, Any] = {
-        "feature": "Feature",
-        "psi": st.column_config.NumberColumn("PSI", format="%.3f", help="Population stability index"),
-        "input_drift": "Verdict",
-        "n_older": st.column_config.NumberColumn("Older values", format="localized"),
-        "n_newer": st.column_config.NumberColumn("Newer values", format="localized"),
-        "newer_since": st.column_config.DatetimeColumn("Newer since (UTC)", format="YYYY-MM-DD HH:mm"),
-    }
-    shown = features.with_columns(pl.col("input_drift").replace_strict({k: v.word for k, v in INPUTS.items()}))
-    st.dataframe(as_arrow(shown), lazy=False, key="learning-inputs", hide_index=True, placeholder="–",
-                 column_config=columns, alt="Input features, the one that moved most first")  # fmt: skip
-    with st.expander("SQL", icon=":material/database:"):
-        show_sql(query)
+    with st.container(border=True):
+        st.markdown("**How far each input moved**; from the second line on it counts as drift")
+        named = pl.col("input_drift").replace_strict({label: found.word for label, found in INPUTS.items()})
+        drawn = features.head(MOST_FEATURES).select("feature", "psi", named.alias("verdict"))
+        show_chart(_inputs_spec(is_dark()), {"features": drawn}, key="learning-inputs",
+                   alt=f"{len(moved)} of {features.height} inputs drifted")  # fmt: skip
+        note = f"the {MOST_FEATURES} that moved most are drawn" if features.height > MOST_FEATURES else ""
+        show_behind(features, query, key="learning-inputs", note=note, alt="Inputs, those that moved most first")
     show_rules(INPUTS, note="PSI over the deciles of the older half, or its ten most frequent words and all others.")
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def _inputs_spec(dark: bool) -> Spec:
+    return moved_inputs(dark=dark)
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
