@@ -244,7 +244,7 @@ def test_with_nine_finished_runs_the_band_is_drawn(visit: Visit, tmp_path: Path)
     past = tuple(Story(f"run {n}", "completed", 30, 30, 25, minutes_ago=600 - 10 * n) for n in range(10))
     ids = full_yard(tmp_path / "yard", (*past, Story("ahead", "running", 10, 30, 25, minutes_ago=3)))
     at = visit(tmp_path / "yard", "run", id=str(ids["ahead"]), tab="Curves")
-    assert "in 90 % of cases, by 10 finished runs" in texts(at)
+    assert "in 90 % of cases, as 10 finished runs tell" in texts(at)
     (chart,) = [chart for chart in at.get("vega_lite_chart") if "forecast" in chart.proto.spec]
     (ahead,) = [data for data in chart.proto.datasets if data.name == "forecast"]
     rows = pa.ipc.open_stream(ahead.data.data).read_all().to_pylist()

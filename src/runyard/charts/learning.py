@@ -137,15 +137,14 @@ def updates_in_time(*, dark: bool) -> Spec:
     return compiled(marks.properties(height=alt.Step(38)))
 
 
-def errors_in_time(*, dark: bool, height: int = 200) -> Spec:
-    """Return the share of failures over time as steps, and a rule with a mark where a detector noticed a change.
+def errors_in_turn(*, dark: bool, height: int = 200) -> Spec:
+    """Return the share of failures of so many uses each as steps, and a rule with a mark where a change was noticed.
 
-    Data: `shares` has at (time, UTC), share, uses; `alarms` has at, what (the detector and which way).
+    Data: `shares` has place (of the first use), at (time, UTC), share, uses; `alarms` has place, at, what.
     """
     colours = palette(dark)
-    axis = alt.Axis(grid=False, format="%m-%d %H:%M", tickCount=8, labelOverlap=True)
-    x = alt.X("at:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc", padding=12))
-    when = alt.Tooltip("at:T", title="from (UTC)", format="%Y-%m-%d %H:%M", timeUnit="utcyearmonthdatehoursminutes")
+    x = alt.X("place:Q", title="uses, in order", axis=alt.Axis(grid=False, format=",d"), scale=alt.Scale(nice=False))
+    when = alt.Tooltip("at:T", title="time (UTC)", format="%Y-%m-%d %H:%M", timeUnit="utcyearmonthdatehoursminutes")
     line = (
         alt.Chart(alt.NamedData("shares"))
         .mark_line(interpolate="step-after", strokeWidth=2, color=colours.lines[0])
@@ -155,7 +154,7 @@ def errors_in_time(*, dark: bool, height: int = 200) -> Spec:
             tooltip=[when, alt.Tooltip("share:Q", title="failed", format=".1%"), alt.Tooltip("uses:Q", format=",")],
         )
     )
-    alarms = alt.Chart(alt.NamedData("alarms")).encode(x=x, tooltip=[alt.Tooltip("what:N", title="noticed")])
+    alarms = alt.Chart(alt.NamedData("alarms")).encode(x=x, tooltip=[alt.Tooltip("what:N", title="noticed"), when])
     rules = alarms.mark_rule(color=colours.waste, strokeWidth=1.5, strokeDash=[4, 3])
     marks = alarms.mark_point(shape="triangle-down", filled=True, size=110, color=colours.waste, opacity=1)
     return compiled(alt.layer(line, rules, marks.encode(y=alt.value(6))).properties(height=height))
@@ -164,12 +163,11 @@ def errors_in_time(*, dark: bool, height: int = 200) -> Spec:
 def moved_inputs(*, dark: bool) -> Spec:
     """Return a bar per input feature: how far it moved, with lines at 0.1 and 0.25, from where it is called drift.
 
-    Data: `features` has feature, psi, verdict: drift, small drift, stable or insufficient data.
+    Data: `features` has feature, psi, verdict: drift, small drift or stable.
     """
     colours = palette(dark)
     base = alt.Chart(alt.NamedData("features"))
-    words = ["drift", "small drift", "stable", "insufficient data"]
-    scale = alt.Scale(domain=words, range=[colours.waste, colours.lines[3], colours.best, colours.muted])
+    scale = alt.Scale(domain=["drift", "small drift", "stable"], range=[colours.waste, colours.lines[3], colours.best])
     bars = base.mark_bar(cornerRadius=3, height={"band": 0.6}).encode(
         x=alt.X("psi:Q", title="PSI of the newer half against the older"),
         y=alt.Y("feature:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),

@@ -83,7 +83,8 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
         )
         .add_params(near)
     )
-    ahead = alt.Chart(alt.NamedData("forecast"))
+    positive = " && datum.value > 0 && (!isValid(datum.low) || datum.low > 0)" if log else ""
+    ahead = alt.Chart(alt.NamedData("forecast")).transform_filter(f"isValid(datum.value){positive}")
     expected = ahead.mark_line(strokeWidth=2, strokeDash=[2, 4], color=colours.muted, clip=True).encode(
         x="epoch:Q", y=alt.Y("value:Q", scale=scale)
     )

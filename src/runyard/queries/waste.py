@@ -92,16 +92,20 @@ def offenders(*, limit: int = 25) -> Query:
 
 
 def efficiency() -> Query:
-    """Return how soon each run was within 1 % of its best, on how much data, and how busy its device was."""
+    """Return how soon each run was within 1 % of its best, on how much data, and how busy its device was and how well its batch fits."""
     return Query(
         "SELECT\n"
         "  used.session_id AS id, run.name, used.agent_id, run.status,\n"
         "  score.total_epochs, used.convergence_epoch, used.convergence_efficiency,\n"
         "  used.examples_until_convergence::BIGINT AS examples_until_convergence,\n"
         "  used.tokens_until_convergence::BIGINT AS tokens_until_convergence,\n"
-        "  used.resource_utilization, used.underutilized\n"
+        "  used.resource_utilization, used.underutilized,\n"
+        "  used.tokens_per_second, used.compute_efficiency, used.valid, used.flops_basis,\n"
+        "  batch.big_batch AS batch_size, batch.critical_batch_size, batch.batch_size_verdict,\n"
+        "  batch.steps_over_minimum, batch.examples_over_minimum\n"
         "FROM run_efficiency AS used\n"
         "JOIN run_scores AS score ON score.session_id = used.session_id\n"
+        "LEFT JOIN batch_sizes AS batch ON batch.session_id = used.session_id\n"
         "LEFT JOIN runs AS run ON run.id = used.session_id\n"
         "ORDER BY used.convergence_efficiency NULLS LAST, used.session_id"
     )

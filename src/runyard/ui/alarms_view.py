@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from runyard.charts.learning import errors_in_time, moved_inputs
+from runyard.charts.learning import errors_in_turn, moved_inputs
 from runyard.charts.spec import Spec
 from runyard.queries.query import Query
 from runyard.stats.alarms import CLOCK, Change, adwin, page_hinkley
@@ -33,7 +33,7 @@ def show_errors(uses: pl.DataFrame, query: Query) -> None:
     label = verdict(alarms, len(failed))
     show_verdict(ERRORS[label], sentence(uses, alarms))
     with st.container(border=True):
-        st.markdown("**Failed uses over time**, and where a detector noticed a change")
+        st.markdown("**Failed uses**, the newest on the right, and where a detector noticed a change")
         show_chart(_errors_spec(is_dark()), {"shares": shares(uses), "alarms": marks(uses, alarms)},
                    key="learning-errors", alt=f"{share(sum(failed) / len(failed))} of {len(failed):,} uses failed, "
                    f"{len(alarms)} alarm{'' if len(alarms) == 1 else 's'}")  # fmt: skip
@@ -63,23 +63,29 @@ def sentence(uses: pl.DataFrame, alarms: list[Alarm]) -> str:
 
 
 def shares(uses: pl.DataFrame) -> pl.DataFrame:
-    """Return the share of failures in at most 60 stretches of equally many uses."""
+    """Return the share of failures in at most 60 stretches of equally many uses; the last one is given its end, too."""
     size = max(1, -(-uses.height // _BINS))
-    return (
-        uses.with_columns((pl.int_range(pl.len()) // size).alias("stretch"))
-        .group_by("stretch", maintain_order=True)
-        .agg(pl.col("created_at").first().alias("at"), pl.col("failed").mean().alias("share"), pl.len().alias("uses"))
-        .drop("stretch")
+    found = (
+        uses.with_row_index("place")
+        .group_by(pl.col("place") // size, maintain_order=True)
+        .agg(
+            pl.col("place").first().alias("first"),
+            pl.col("created_at").first().alias("at"),
+            pl.col("failed").mean().alias("share"),
+            pl.len().alias("uses"),
+        )
+        .select(pl.col("first").cast(pl.Int64).alias("place"), "at", "share", "uses")
     )
+    return pl.concat([found, found.tail(1).with_columns(pl.lit(uses.height).cast(pl.Int64).alias("place"))])
 
 
 def marks(uses: pl.DataFrame, alarms: list[Alarm]) -> pl.DataFrame:
-    """Return when each alarm was, and what it said."""
+    """Return where each alarm was, and what it said."""
     rows = [
-        (uses["created_at"][change.place], f"{name}: {share(change.before)} to {share(change.since)}")
+        (change.place, uses["created_at"][change.place], f"{name}: {share(change.before)} to {share(change.since)}")
         for name, change in alarms
     ]
-    return pl.DataFrame(rows, {"at": pl.Datetime("us"), "what": pl.String}, orient="row")
+    return pl.DataFrame(rows, {"place": pl.Int64, "at": pl.Datetime("us"), "what": pl.String}, orient="row")
 
 
 def show_inputs(features: pl.DataFrame, query: Query) -> None:
@@ -102,11 +108,14 @@ def show_inputs(features: pl.DataFrame, query: Query) -> None:
     with st.container(border=True):
         st.markdown("**How far each input moved**; from the second line on it counts as drift")
         named = pl.col("input_drift").replace_strict({label: found.word for label, found in INPUTS.items()})
-        drawn = features.head(MOST_FEATURES).select("feature", "psi", named.alias("verdict"))
-        show_chart(_inputs_spec(is_dark()), {"features": drawn}, key="learning-inputs",
-                   alt=f"{len(moved)} of {features.height} inputs drifted")  # fmt: skip
-        note = f"the {MOST_FEATURES} that moved most are drawn" if features.height > MOST_FEATURES else ""
-        show_behind(features, query, key="learning-inputs", note=note, alt="Inputs, those that moved most first")
+        if known.height:
+            drawn = known.head(MOST_FEATURES).select("feature", "psi", named.alias("verdict"))
+            show_chart(_inputs_spec(is_dark()), {"features": drawn}, key="learning-inputs",
+                       alt=f"{len(moved)} of {known.height} inputs drifted")  # fmt: skip
+        drawn_height = min(known.height, MOST_FEATURES)
+        note = f"{drawn_height} of {features.height} are drawn: those with enough values that moved most"
+        show_behind(features, query, key="learning-inputs", note=note if drawn_height < features.height else "",
+                    alt="Inputs, those that moved most first")  # fmt: skip
     show_rules(INPUTS, note="PSI over the deciles of the older half, or its ten most frequent words and all others.")
 
 
@@ -117,4 +126,4 @@ def _inputs_spec(dark: bool) -> Spec:
 
 @st.cache_data(max_entries=2, show_spinner=False)
 def _errors_spec(dark: bool) -> Spec:
-    return errors_in_time(dark=dark)
+    return errors_in_turn(dark=dark)

@@ -57,7 +57,7 @@ def sentence(run: Row, found: Forecast) -> str:
         word = "run is" if found.earlier_runs == 1 else "runs are"
         return f"{said}. How sure that is cannot be said: {found.earlier_runs} finished {word} too few."
     between = f"{number(low, 3)} to {number(high, 3)}"
-    return f"{said}, {between} in {100 * COVERAGE:.0f} % of cases, by {found.earlier_runs} finished runs."
+    return f"{said}, {between} in {100 * COVERAGE:.0f} % of cases, as {found.earlier_runs} finished runs tell."
 
 
 def show_forecast(run: Row, found: Forecast | None) -> None:
