@@ -92,7 +92,7 @@ def offenders(*, limit: int = 25) -> Query:
 
 
 def efficiency() -> Query:
-    """Return how soon each run was within 1 % of its best, on how much data, and how busy its device was and how well its batch fits."""
+    """Return how soon each run was as good as done, on how much data, and how well it used its device and batches."""
     return Query(
         "SELECT\n"
         "  used.session_id AS id, run.name, used.agent_id, run.status,\n"
