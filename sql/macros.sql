@@ -5,6 +5,21 @@ CREATE OR REPLACE MACRO safe_divide(a, b) AS finite_or_null(CAST(a AS DOUBLE) / 
 CREATE OR REPLACE MACRO clip_to_share(x) AS CASE WHEN x IS NOT NULL THEN greatest(0, least(1, x)) END;
 CREATE OR REPLACE MACRO is_more(x, threshold) AS round(x, 9) > threshold;
 CREATE OR REPLACE MACRO is_less(x, threshold) AS round(x, 9) < threshold;
+-- A threshold is its workspace's row in `settings`, else the row of every workspace (NULL), else as in the definitions.
+-- It is one map for all rows, on purpose: no filter would get past a subquery for each.
+CREATE OR REPLACE MACRO thresholds_set() AS (
+  SELECT map_from_entries(list({'key': (workspace, name), 'value': value}))
+  FROM (
+    SELECT
+      coalesce(workspace, '') AS workspace,
+      name,
+      max(finite_or_null(TRY_CAST(value AS DOUBLE))) AS value
+    FROM settings
+    GROUP BY ALL
+  )
+);
+CREATE OR REPLACE MACRO threshold(of_workspace, called, as_defined) AS
+  coalesce(thresholds_set()[(coalesce(of_workspace, ''), called)], thresholds_set()[('', called)], as_defined);
 CREATE OR REPLACE MACRO oriented_loss(x, mode) AS CASE WHEN mode = 'max' THEN -x ELSE x END;
 CREATE OR REPLACE MACRO generalization_loss_pct(last_loss, best_loss) AS
   finite_or_null(100 * safe_divide(last_loss - best_loss, abs(best_loss)));
@@ -23,15 +38,20 @@ CREATE OR REPLACE MACRO is_overfitting(gl_pct, last_train_loss, best_train_loss)
 CREATE OR REPLACE MACRO is_converged(earlier_best, best) AS
   round(earlier_best - best, 9) <= round(0.01 * abs(best), 9);
 
-CREATE OR REPLACE MACRO patience_of(hyperparameters) AS
-  greatest(1, coalesce(TRY_CAST(hyperparameters ->> 'early_stopping_patience' AS INTEGER), 10));
-CREATE OR REPLACE MACRO waste_label(n_evals, last_is_finite, best_epoch, total_epochs, gl_pct, best_loss, last_loss) AS
+CREATE OR REPLACE MACRO patience_of(hyperparameters, of_workspace) AS
+  CAST(greatest(1, coalesce(
+    TRY_CAST(hyperparameters ->> 'early_stopping_patience' AS INTEGER),
+    threshold(of_workspace, 'early_stopping_patience', 10)
+  )) AS INTEGER);
+CREATE OR REPLACE MACRO waste_label(
+  n_evals, last_is_finite, best_epoch, total_epochs, gl_pct, best_loss, last_loss, of_workspace
+) AS
   CASE
     WHEN n_evals = 0 THEN 'no_validation'
     WHEN NOT last_is_finite OR best_epoch IS NULL THEN 'diverged'
     WHEN n_evals < 3 THEN 'insufficient_data'
     WHEN 10 * best_epoch >= 7 * total_epochs THEN 'none'
-    WHEN is_more(gl_pct, 5) OR (best_loss = 0 AND last_loss > 0) THEN 'overtraining'
+    WHEN is_more(gl_pct, threshold(of_workspace, 'overtraining_pct', 5)) OR (best_loss = 0 AND last_loss > 0) THEN 'overtraining'
     ELSE 'plateau'
   END;
 
@@ -40,7 +60,7 @@ CREATE OR REPLACE MACRO gain(new_score, old_score, higher_is_better) AS
   CASE WHEN coalesce(higher_is_better, true) THEN new_score - old_score ELSE old_score - new_score END;
 CREATE OR REPLACE MACRO hours_between(from_time, to_time) AS epoch_us(to_time - from_time) / 3.6e9;
 
-CREATE OR REPLACE MACRO improvement_label(score, previous, improvement, pct) AS
+CREATE OR REPLACE MACRO improvement_label(score, previous, improvement, pct, of_workspace) AS
   CASE
     WHEN score IS NULL THEN 'no_benchmark'
     WHEN previous IS NULL THEN 'baseline'
@@ -50,29 +70,31 @@ CREATE OR REPLACE MACRO improvement_label(score, previous, improvement, pct) AS
         WHEN is_less(improvement, 0) THEN 'degradation'
         ELSE 'no_change'
       END
-    WHEN is_more(pct, 10) THEN 'significant_improvement'
-    WHEN is_more(pct, 5) THEN 'moderate_improvement'
+    WHEN is_more(pct, threshold(of_workspace, 'significant_improvement_pct', 10)) THEN 'significant_improvement'
+    WHEN is_more(pct, threshold(of_workspace, 'moderate_improvement_pct', 5)) THEN 'moderate_improvement'
     WHEN is_more(pct, 0) THEN 'slight_improvement'
     WHEN is_less(pct, 0) THEN 'degradation'
     ELSE 'no_change'
   END;
 
-CREATE OR REPLACE MACRO transfer_label(accuracy_gain, time_reduction_pct) AS
+CREATE OR REPLACE MACRO transfer_label(accuracy_gain, time_reduction_pct, of_workspace) AS
   CASE
     WHEN accuracy_gain IS NULL THEN 'insufficient_data'
-    WHEN is_more(accuracy_gain, 0.1) AND is_more(time_reduction_pct, 50) THEN 'highly_effective'
-    WHEN is_more(accuracy_gain, 0.05) AND is_more(time_reduction_pct, 30) THEN 'effective'
+    WHEN is_more(accuracy_gain, threshold(of_workspace, 'highly_effective_gain', 0.1))
+      AND is_more(time_reduction_pct, threshold(of_workspace, 'highly_effective_time_pct', 50)) THEN 'highly_effective'
+    WHEN is_more(accuracy_gain, threshold(of_workspace, 'effective_gain', 0.05))
+      AND is_more(time_reduction_pct, threshold(of_workspace, 'effective_time_pct', 30)) THEN 'effective'
     WHEN is_more(accuracy_gain, 0) THEN 'moderately_effective'
     ELSE 'ineffective'
   END;
 
-CREATE OR REPLACE MACRO version_label(parent_version, accuracy_delta, reliability_delta) AS
+CREATE OR REPLACE MACRO version_label(parent_version, accuracy_delta, reliability_delta, of_workspace) AS
   CASE
     WHEN parent_version IS NULL THEN 'initial_version'
     WHEN accuracy_delta IS NULL THEN 'insufficient_data'
     WHEN is_less(accuracy_delta, 0) THEN 'regression'
     WHEN is_more(accuracy_delta, 0) AND is_less(coalesce(reliability_delta, 0), 0) THEN 'mixed_results'
-    WHEN is_more(accuracy_delta, 0.05) THEN 'major_improvement'
+    WHEN is_more(accuracy_delta, threshold(of_workspace, 'major_improvement', 0.05)) THEN 'major_improvement'
     WHEN is_more(accuracy_delta, 0) OR is_more(coalesce(reliability_delta, 0), 0) THEN 'improvement'
     WHEN is_less(coalesce(reliability_delta, 0), 0) THEN 'regression'
     ELSE 'no_change'
@@ -99,8 +121,8 @@ CREATE OR REPLACE MACRO stopping_place(losses, patience, min_delta) AS
   ).stop;
 -- A run ends costly when a rule loses more than 1 % of its best value, or all of it because nothing usable was seen by
 -- the stop. A rule is fit for use when at most one run in twenty ends so.
-CREATE OR REPLACE MACRO is_costly(best_loss, metric_cost, metric_cost_pct) AS
-  best_loss IS NOT NULL AND metric_cost IS DISTINCT FROM 0 AND coalesce(is_more(metric_cost_pct, 1), true);
+CREATE OR REPLACE MACRO is_costly(best_loss, metric_cost, metric_cost_pct, of_workspace) AS
+  best_loss IS NOT NULL AND metric_cost IS DISTINCT FROM 0 AND coalesce(is_more(metric_cost_pct, threshold(of_workspace, 'costly_pct', 1)), true);
 CREATE OR REPLACE MACRO is_fit(costly_runs, runs) AS 20 * costly_runs <= runs;
 -- What a run's money went into, each run in one line.
 CREATE OR REPLACE MACRO waste_line(status, is_repetition, saved_epochs) AS
@@ -150,7 +172,48 @@ CREATE OR REPLACE MACRO wilson_bound(hits, n, side) AS
       + side * 1.959964 * sqrt(hits / n * (1 - hits / n) / n + pow(1.959964, 2) / (4 * pow(n, 2)))
     ) / (1 + pow(1.959964, 2) / n))
   END;
-CREATE OR REPLACE MACRO is_underutilized(utilization) AS is_less(utilization, 0.5);
+CREATE OR REPLACE MACRO is_underutilized(utilization, of_workspace) AS
+  is_less(utilization, threshold(of_workspace, 'underutilized_below', 0.5));
+
+-- The most FLOP/s that one device does, dense, in 16 bits, by its maker's data sheet; unknown for others, such as a CPU.
+-- The setting `peak_flops DEVICE` says it, or says otherwise.
+CREATE OR REPLACE MACRO peak_flops_of(device, of_workspace) AS
+  threshold(of_workspace, 'peak_flops ' || device, CASE
+    WHEN regexp_matches(device, '\bB200\b') THEN 2250e12
+    WHEN regexp_matches(device, '\bH[12]00\b') THEN 989e12
+    WHEN regexp_matches(device, '\bA100\b') THEN 312e12
+    WHEN regexp_matches(device, '\bL40S\b') THEN 362e12
+    WHEN regexp_matches(device, '\bL4\b') THEN 121e12
+    WHEN regexp_matches(device, '\bA10\b') THEN 125e12
+    WHEN regexp_matches(device, '\bV100\b') THEN 125e12
+    WHEN regexp_matches(device, '\bT4\b') THEN 65e12
+  END);
+-- PaLM, appendix B: 6N for the weights, 12LHQT for attention, which is left out where the shape is unknown.
+CREATE OR REPLACE MACRO flops_per_token(parameters, layers, heads, head_size, sequence_length) AS
+  6e0 * parameters + coalesce(12e0 * layers * heads * head_size * sequence_length, 0);
+-- McCandlish 2018: how large a batch is against the critical one. Too small needs room for one twice as large.
+CREATE OR REPLACE MACRO batch_size_label(batch_size, critical, has_room) AS
+  CASE
+    WHEN batch_size IS NULL OR critical IS NULL THEN 'insufficient_data'
+    WHEN is_more(batch_size - 2 * critical, 0) THEN 'too_large'
+    WHEN is_less(batch_size - critical / 2, 0) AND has_room IS NULL THEN 'insufficient_data'
+    WHEN is_less(batch_size - critical / 2, 0) AND has_room THEN 'too_small'
+    ELSE 'suitable'
+  END;
+-- A value of a series that stands apart from the whole of it; one that is not finite does.
+CREATE OR REPLACE MACRO is_anomaly(point, z) AS point IS NULL OR coalesce(abs(z) > 3.5, false);
+
+-- Population stability: the share of a bin was p and is q; shares are floored, so that an empty bin counts.
+CREATE OR REPLACE MACRO psi_part(p, q) AS
+  (greatest(q, 1e-4) - greatest(p, 1e-4)) * ln(greatest(q, 1e-4) / greatest(p, 1e-4));
+-- By chance alone ten bins reach 0.25 easily in small samples, hardly ever with 200 values on each side.
+CREATE OR REPLACE MACRO input_drift_label(psi, fewest_values) AS
+  CASE
+    WHEN psi IS NULL OR fewest_values < 200 THEN 'insufficient_data'
+    WHEN is_more(psi, 0.25) THEN 'drift'
+    WHEN is_less(psi, 0.1) THEN 'stable'
+    ELSE 'small_drift'
+  END;
 
 -- The settings of a configuration (JSON), each named by its path. Objects are taken apart four levels deep, which is
 -- deeper than any training is described; lists and what lies below stay whole. NULL where it is no JSON object.

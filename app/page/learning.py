@@ -3,6 +3,7 @@
 import streamlit as st
 
 from runyard.queries import learning
+from runyard.ui.alarms_view import MOST_USES, show_errors, show_inputs
 from runyard.ui.backlog import show_backlog
 from runyard.ui.choices import choose
 from runyard.ui.feedback_view import show_feedback, show_updates
@@ -37,6 +38,10 @@ if found.is_empty():
     st.info("No usable score of this agent yet: scores come from benchmarks.", icon=":material/speed:")
 else:
     show_drift(found, points, choice.benchmark or "")
+
+uses, inputs = learning.outcomes(agent, limit=MOST_USES), learning.input_drift(agent)
+show_errors(frame(rt, uses), uses)
+show_inputs(frame(rt, inputs), inputs)
 
 feedback, updates = learning.feedback(agent), learning.updates(agent)
 show_feedback(frame(rt, feedback), feedback)

@@ -9,6 +9,7 @@ from runyard.queries import epochs, runs, steps
 from runyard.ui.backlog import show_backlog
 from runyard.ui.errors import sentences
 from runyard.ui.figure import show_behind, show_empty
+from runyard.ui.forecast_view import predicted, show_forecast
 from runyard.ui.live_view import show_curves, show_log, show_numbers, show_progress, with_newest_step
 from runyard.ui.run_view import ACTIVE, report_live, run_named, show_actions, show_failure, show_status
 from runyard.ui.text import escape, utc
@@ -62,6 +63,7 @@ def show_live() -> None:
         inside = steps.of_run(run_id).live(rt)
         show_progress(with_newest_step(run, inside), now())
         show_numbers(history, run, now())
+        show_forecast(run, predicted(rt, run, history))
         show_curves(history, inside, log=st.session_state.get("live-log", False))
         show_behind(history, epochs.of_run(run_id), key="live", alt="Epochs of the run")
         st.subheader("Log", anchor=False)

@@ -45,9 +45,10 @@ show_failure(run)
 summary, curves, config, environment, resources, log, events = st.tabs(TABS, key="tab", bind="query-params")
 if summary.open:
     with summary:
-        show_summary(run)
+        show_summary(rt, run)
         with st.expander("SQL", icon=":material/database:"):
             show_sql(runs.report(run_id))
+            show_sql(runs.bill(run_id))
 if curves.open:
     with curves:
         show_curves_tab(rt, run)

@@ -22,6 +22,7 @@ SELECT
   arg_max(body ->> 'user', place) AS user_id,
   arg_max(body ->> 'status', place) AS status,
   arg_max(CAST(body ->> 'latency_ms' AS DOUBLE), place) AS latency_ms,
+  arg_max(body -> 'inputs', place) AS inputs,
   coalesce(make_timestamp(arg_max(CAST(body ->> 'created_at' AS BIGINT), place)), min(logged_at)) AS created_at
 FROM recorded
 WHERE kind = 'execution'

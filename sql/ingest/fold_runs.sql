@@ -154,7 +154,8 @@ WITH said AS (
     arg_max(body, (logged_at, journal, line_offset)) FILTER (WHERE kind = 'ended') AS ended,
     bool_or(kind = 'early_stop' OR (kind = 'ended' AND coalesce(TRY_CAST(body ->> 'early_stopped' AS BOOLEAN), false))) AS early_stopped,
     max(TRY_CAST(body ->> 'cpu_seconds' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS cpu_seconds,
-    max(TRY_CAST(body ->> 'memory_peak_gb' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS memory_peak_gb
+    max(TRY_CAST(body ->> 'memory_peak_gb' AS DOUBLE)) FILTER (WHERE kind = 'ended') AS memory_peak_gb,
+    max(body ->> 'energy_meters') FILTER (WHERE kind = 'ended') AS energy_meters
   FROM run_events
   WHERE run_id IN getvariable('touched') AND kind NOT IN ('checkpoint', 'notice')
   GROUP BY run_id
@@ -167,6 +168,19 @@ hours AS (
   FROM run_attempts
   WHERE run_id IN getvariable('touched')
   GROUP BY run_id
+),
+energy AS (
+  -- An attempt that nobody metered makes the whole unknown, not smaller.
+  SELECT a.run_id, CASE WHEN count(e.kwh) = count(*) THEN sum(e.kwh) END AS energy_kwh
+  FROM run_attempts AS a
+  LEFT JOIN (
+    SELECT run_id, attempt, max(finite_or_null(TRY_CAST(body ->> 'energy_kwh' AS DOUBLE))) AS kwh
+    FROM run_events
+    WHERE run_id IN getvariable('touched') AND kind = 'ended'
+    GROUP BY run_id, attempt
+  ) AS e ON e.run_id = a.run_id AND e.attempt = a.attempt
+  WHERE a.run_id IN getvariable('touched') AND a.started_at IS NOT NULL
+  GROUP BY a.run_id
 ),
 priced AS (
   SELECT
@@ -203,6 +217,10 @@ SELECT
   TRY_CAST(s.planned ->> 'total_steps' AS BIGINT) AS total_steps,
   TRY_CAST(s.planned ->> 'parameters' AS BIGINT) AS parameters,
   TRY_CAST(s.planned ->> 'trainable_parameters' AS BIGINT) AS trainable_parameters,
+  TRY_CAST(s.planned ->> 'layers' AS INTEGER) AS layers,
+  TRY_CAST(s.planned ->> 'attention_heads' AS INTEGER) AS attention_heads,
+  TRY_CAST(s.planned ->> 'head_size' AS INTEGER) AS head_size,
+  TRY_CAST(s.planned ->> 'sequence_length' AS INTEGER) AS sequence_length,
   TRY_CAST(s.ended ->> 'steps' AS BIGINT) AS completed_steps,
   TRY_CAST(s.ended ->> 'tokens' AS BIGINT) AS total_tokens_processed,
   s.ended ->> 'model_path' AS model_path,
@@ -210,10 +228,13 @@ SELECT
   s.early_stopped AS early_stopping_triggered,
   s.memory_peak_gb,
   s.cpu_seconds / 3600 AS cpu_hours,
+  CASE WHEN is_terminal(r.status) THEN n.energy_kwh END AS energy_kwh,
+  CASE WHEN is_terminal(r.status) AND n.energy_kwh IS NOT NULL THEN s.energy_meters END AS energy_meters,
   p.gpu_hours,
   TRY_CAST(p.gpu_hours * p.usd_per_hour AS DECIMAL(18, 6)) AS training_cost_usd,
   r.error_details
 FROM runs AS r
 JOIN said AS s ON s.run_id = r.id
 LEFT JOIN priced AS p ON p.id = r.id
+LEFT JOIN energy AS n ON n.run_id = r.id
 WHERE r.id IN getvariable('touched') AND r.kind = 'train';

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from runyard.core import usage
+from runyard.core.energy import EnergyMeter
 from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import Yard
 
@@ -49,7 +50,7 @@ class Run:
         self._owner = os.getpid()
         self._warned: set[str] = set()
         self._epoch_started = time.monotonic()
-        self._meter = usage.CpuMeter()
+        self._meter, self._energy = usage.CpuMeter(), EnergyMeter()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="runyard", daemon=True)
         self._uncaught: BaseException | None = None
@@ -137,12 +138,15 @@ class Run:
         self._closed = True
         atexit.unregister(self._at_exit)
         try:
+            self._energy.look()
             self._pen.emit(
                 "ended",
                 status=status,
                 steps=self._step or None,
                 cpu_seconds=usage.cpu_seconds(),
                 memory_peak_gb=usage.memory_peak_gb(),
+                energy_kwh=self._energy.kwh,
+                energy_meters=self._energy.meters,
                 **_described(error),
             )
             self._pen.journal.close()
@@ -217,6 +221,7 @@ class Run:
                 self._pen.journal.sync()
                 if time.monotonic() - sampled >= _USAGE_SECONDS:
                     sampled = time.monotonic()
+                    self._energy.look()
                     self._pen.metrics(max(1, self._step), usage.system_metrics(self._meter))
             except (OSError, ValueError) as error:
                 self._warn("background", error)

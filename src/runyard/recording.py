@@ -32,6 +32,7 @@ def record_execution(
     model_version_id: UUID | str | None = None,
     user: str | None = None,
     latency_ms: float | None = None,
+    inputs: Mapping[str, float | str | bool | None] | None = None,
     created_at: datetime | str | None = None,
     id: UUID | str | None = None,
     home: str | Path | None = None,
@@ -44,6 +45,7 @@ def record_execution(
         status: queued, pending, running, cancelled, success, failed, error or timeout.
         agent: whose model it was; `default` if nobody says.
         version: the version of the agent by its name, or `model_version_id` by its id.
+        inputs: features and scores of the input, each a number or a word: what drift is looked for in.
         created_at: when it happened, UTC unless it has a zone; now if not given.
         id: a UUID or any other text that names this use, such as a request's id.
 
@@ -53,7 +55,7 @@ def record_execution(
     """
     values = {
         "id": id, "status": status, "agent": agent, "version": version, "model_version_id": model_version_id,
-        "user": user, "latency_ms": latency_ms, "created_at": created_at,
+        "user": user, "latency_ms": latency_ms, "inputs": inputs, "created_at": created_at,
     }  # fmt: skip
     return _record("execution", values, home)
 

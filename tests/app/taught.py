@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -41,6 +42,7 @@ def taught_yard(home: Path) -> None:
         insert_rows(duck, "task_scores", list(_task_scores()))
         insert_rows(duck, "feedback_events", list(_feedback()))
         insert_rows(duck, "learning_updates", list(_updates()))
+        insert_rows(duck, "agent_executions", list(_uses()))
     Store(yard).publish()
 
 
@@ -75,6 +77,23 @@ def _updates() -> Iterator[Row]:
                "completed_at": START + timedelta(days=place, hours=1) if status else None}  # fmt: skip
     yield {"id": str(UUID(int=99)), "agent_id": "support-bot", "status": "success", "examples": None,
            "from_version": None, "to_version": None, "reason": NASTY}  # fmt: skip
+
+
+def _uses() -> Iterator[Row]:
+    """Uses of support-bot in the month after: then every third fails, and inputs are twice as long."""
+    for place in range(800):
+        late = place >= 400
+        inputs = {"length": (place * 37 % 100) * (2 if late else 1), "language": "en" if place % 4 else "de",
+                  NASTY: place * 29 % 100}  # fmt: skip
+        if place < 60:
+            inputs["rare"] = place
+        failed = place % 3 == 0 if late else place % 50 == 0
+        yield {"execution_id": str(UUID(int=10_000 + place)), "agent_id": "support-bot",
+               "status": "failed" if failed else "success", "inputs": json.dumps(inputs),
+               "created_at": START + timedelta(days=30, minutes=place)}  # fmt: skip
+    for place in range(5):
+        yield {"execution_id": str(UUID(int=20_000 + place)), "agent_id": "steady", "status": "success",
+               "created_at": START + timedelta(minutes=place)}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -153,8 +153,8 @@ def test_updates_have_a_lane_each_and_those_without_a_time_are_told(visit: Visit
 @pytest.mark.parametrize(
     ("agent", "benchmark", "keys"),
     [
-        ("support-bot", "reviews", ("matrix", "scores", "drift", "feedback", "updates")),
-        ("support-bot", "latency", ("drift",)),
+        ("support-bot", "reviews", ("matrix", "scores", "drift", "errors", "inputs", "feedback", "updates")),
+        ("support-bot", "latency", ("drift", "errors")),
         (NASTY, "reviews", ("matrix", "scores", "drift")),
         ("watch", "gestures", ("drift", "feedback")),
     ],
@@ -172,7 +172,7 @@ def test_every_chart_says_what_it_shows(visit: Visit, taught: Path) -> None:
     at = visit(taught, PAGE, agent="support-bot", benchmark="reviews")
 
     charts = at.get("vega_lite_chart")
-    assert len(charts) == 4
+    assert len(charts) == 6
     assert all(chart.proto.alt for chart in charts)
     assert all(json.loads(chart.spec) for chart in charts)
 
@@ -212,3 +212,29 @@ def test_a_broken_snapshot_is_a_sentence_with_the_remedy(visit: Visit, taught: P
         snapshot.write_bytes(b"not a database" * 1000)
 
     assert "rebuild" in visit(home, PAGE).error[0].value
+
+
+def test_errors_that_rise_raise_an_alarm_and_inputs_that_move_are_named(visit: Visit, taught: Path) -> None:
+    at = visit(taught, PAGE, agent="support-bot", benchmark="reviews")
+
+    said = texts(at)
+    assert "noticed at 2026-" in said
+    alarms = drawn(at, "alarms")
+    assert any(alarm["what"].startswith("ADWIN") for alarm in alarms)
+    shares = drawn(at, "shares")
+    stretches = [row for row in shares if row.get("uses")]
+    assert len(stretches) <= 61
+    assert alarms[0]["place"] > 400
+    assert stretches[0]["share"] < 0.1 < 0.2 < stretches[-1]["share"]
+    assert "length moved" in said
+    verdicts = {row["feature"]: row["verdict"] for row in drawn(at, "features")}
+    assert verdicts == {"length": "drift", "language": "stable", NASTY: "stable"}
+    assert "3 of 4 are drawn" in said
+
+
+def test_few_uses_without_inputs_say_what_is_missing(visit: Visit, taught: Path) -> None:
+    at = visit(taught, PAGE, agent="steady")
+
+    said = texts(at)
+    assert "No alarm in 5 ended uses" in said
+    assert "runyard record execution --input" in said

@@ -13,8 +13,10 @@ from pathlib import Path
 from uuid import UUID
 
 import duckdb
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
+from yards import Story, full_yard
 
 from runyard.core.journal import Journal
 from runyard.runtime import open_runtime
@@ -224,3 +226,44 @@ def test_archived_and_deleted_runs_are_not_listed(visit: Visit, full: Full, tmp_
     shown = set(visit(home).dataframe[0].value["name"])
     assert "watch-cnn-live" in shown
     assert not shown & {"watch-cnn", "reviews-lora"}
+
+
+def test_a_run_under_way_says_where_it_is_heading(visit: Visit, full: Full) -> None:
+    """One finished run of the agent is no ground for a band; a finished run has nothing ahead."""
+    home, ids = full
+    live = str(ids["watch-cnn-live"])
+    for page, address in (("run", {"id": live, "tab": "Curves"}), ("live", {"run": live})):
+        said = texts(visit(home, page, **address))
+        assert "validation loss at epoch 60" in said, page
+        assert "How sure that is cannot be said: 1 finished run is too few" in said, page
+    done = texts(visit(home, "run", id=str(ids["watch-cnn"]), tab="Curves"))
+    assert "If it goes on like this" not in done
+
+
+def test_with_nine_finished_runs_the_band_is_drawn(visit: Visit, tmp_path: Path) -> None:
+    past = tuple(Story(f"run {n}", "completed", 30, 30, 25, minutes_ago=600 - 10 * n) for n in range(10))
+    ids = full_yard(tmp_path / "yard", (*past, Story("ahead", "running", 10, 30, 25, minutes_ago=3)))
+    at = visit(tmp_path / "yard", "run", id=str(ids["ahead"]), tab="Curves")
+    assert "in 90 % of cases, as 10 finished runs tell" in texts(at)
+    (chart,) = [chart for chart in at.get("vega_lite_chart") if "forecast" in chart.proto.spec]
+    (ahead,) = [data for data in chart.proto.datasets if data.name == "forecast"]
+    rows = pa.ipc.open_stream(ahead.data.data).read_all().to_pylist()
+    assert (rows[0]["epoch"], rows[-1]["epoch"]) == (10, 30)
+    assert rows[-1]["low"] < rows[-1]["value"] < rows[-1]["high"]
+    assert all(row["low"] is None for row in rows[:-1])
+
+
+def test_a_runs_cost_is_split_and_energy_that_nobody_could_read_is_called_so(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id=str(full[1]["watch-cnn"]))
+
+    facts = "\n".join(part.proto.body for part in at.get("html"))
+    assert "no meter could be read" in facts
+    assert "The rest: loading, saving" in facts
+
+
+def test_values_that_stand_apart_are_listed(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id=str(full[1]["reviews-lora-hot"]), tab="Curves")
+
+    (table,) = [frame.value for frame in at.dataframe if "modified_z" in frame.value.columns]
+    assert set(table[table["value"].isna()]["name"]) == {"val_loss"}
+    assert set(table[table["value"].isna()]["epoch"]) == {4}

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
 from taught import taught_yard
 
 ADDRESSES = {
-    "/learning?agent=support-bot&benchmark=reviews": 4,
-    "/learning?agent=support-bot&benchmark=latency": 4,
+    "/learning?agent=support-bot&benchmark=reviews": 6,
+    "/learning?agent=support-bot&benchmark=latency": 6,
     "/learning?agent=watch&benchmark=gestures": 2,
     "/learning?agent=mail-sorter&benchmark=reviews": 1,
 }

@@ -50,6 +50,7 @@ def test_an_execution_becomes_a_row(home: Path) -> None:
     assert row == {
         "execution_id": str(made), "agent_id": "bot", "model_version_id": None, "model_version": "1.2",
         "user_id": "ann", "status": "success", "latency_ms": 120.0, "created_at": datetime(2026, 11, 21, 14),
+        "inputs": None,
     }  # fmt: skip
 
 

@@ -49,6 +49,8 @@ def world(tables: Any) -> Any:
                 "started_at": begun,
                 "seed": index,
                 "launched_by": "page",
+                "device": dice.choice([None, "cpu", "cuda:NVIDIA A100-SXM4-40GB"]),
+                "accelerators": dice.choice([None, 1, 2]),
                 "ended_at": begun + timedelta(hours=1) if status == "completed" else None,
             }
         )
@@ -57,7 +59,10 @@ def world(tables: Any) -> Any:
                 {
                     **common,
                     "id": run,
-                    "hyperparameters": '{"epochs": 5}',
+                    "hyperparameters": dice.choice(['{"epochs": 5}', '{"batch_size": 8, "gradient_accumulation": 4}']),
+                    "parameters": dice.choice([None, 0, 10**6, 2**62]),
+                    "layers": dice.choice([None, 2]),
+                    "energy_kwh": number(),
                     "started_at": begun,
                     "monitor_metric": dice.choice([None, "val_loss", "f1"]),
                     "monitor_mode": dice.choice([None, "min", "max"]),
@@ -78,9 +83,11 @@ def world(tables: Any) -> Any:
                 floats = ("train_loss", "val_loss", "val_metric", "epoch_seconds", "learning_rate", "gradient_norm")
                 shares = ("memory_gb", "gpu_utilization", "cpu_utilization")
                 row = {name: number() for name in (*floats, *shares)}
+                row |= {"tokens": dice.choice([None, 0, 500]), "samples": dice.choice([None, 10])}
                 row |= {"session_id": run, "epoch": epoch, "attempt": attempt, "logged_at": begun, "step": 10 * epoch}
                 epochs += [row] * dice.choice([1, 1, 2])
                 names = ("train/loss", "train/gradient_norm", "system/cpu_percent", "system/memory_gb", "accuracy")
+                names += ("train/gradient_norm_small",)
                 metrics += [
                     {"session_id": run, "step": 10 * epoch, "name": name, "value": number(),
                      "attempt": attempt, "epoch": number(), "logged_at": begun + timedelta(seconds=epoch)}
@@ -133,7 +140,8 @@ def judgement(dice: random.Random, number: Any) -> dict[str, list[dict[str, Any]
             },
             "agent_executions": {
                 "execution_id": own, "model_version_id": version, "model_version": one_of("1", "2"), "agent_id": agent,
-                "user_id": one_of("u", "v"), "latency_ms": number(),
+                "user_id": one_of("u", "v"), "latency_ms": number(), "created_at": moment(),
+                "inputs": one_of('{"length": 5, "language": "en"}', '{"length": 1e300, "x": null}', "{}", "[1]"),
                 "status": one_of("queued", "running", "cancelled", "success", "failed", "error", "timeout"),
             },
             "transfer_learning_sessions": {

@@ -68,6 +68,20 @@ def test_accumulation_is_exact_for_uneven_batches(bench: Any, waves: dict[str, A
         assert values(parts.curve(name)) == pytest.approx(values(whole.curve(name)), rel=2e-5)
 
 
+def test_beside_the_norm_of_a_whole_batch_that_of_its_first_part_is_told(bench: Any, waves: dict[str, Any]) -> None:
+    """From both follows the critical batch size; a group that is cut short by the end of the epoch tells none."""
+    sgd = {"optimizer": "sgd", "loss": {"class_weights": {"0": 1.0, "1": 5.0}}}
+    common = {**waves, "epochs": 1, "dropout": 0.0, "optimization": sgd}
+    _, single = bench.fit(**common, batch_size=20)
+    _, parts = bench.fit(**common, batch_size=20, gradient_accumulation=2)
+    assert parts.curve("train/gradient_norm").keys() == {1, 2, 3}  # 96 examples: 40, 40, and 16 alone
+    assert parts.curve("train/gradient_norm_small").keys() == {1, 2}
+    first = parts.curve("train/gradient_norm_small")[1]
+    assert first == pytest.approx(single.curve("train/gradient_norm")[1], rel=1e-5)
+    assert first != pytest.approx(parts.curve("train/gradient_norm")[1], rel=1e-3)
+    assert single.curve("train/gradient_norm_small") == {}
+
+
 def test_clipping_limits_the_step_but_not_the_norm_that_is_told(bench: Any, waves: dict[str, Any]) -> None:
     common = {**waves, "epochs": 1, "learning_rate": 0.5, "dropout": 0.0}
     sgd = {"optimizer": "sgd", "schedule": "constant"}

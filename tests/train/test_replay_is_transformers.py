@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from transformers import EarlyStoppingCallback, TrainerControl, TrainerState
 
-from runyard.core.paths import resource
+from runyard.store.migrate import migrate
 
 
 def transformers_stop(curve: list[float], patience: int) -> int | None:
@@ -29,7 +29,7 @@ def transformers_stop(curve: list[float], patience: int) -> int | None:
 def test_the_replay_stops_where_transformers_does(patience: int) -> None:
     dice = random.Random(patience)
     duck = duckdb.connect(config={"threads": 1})
-    duck.execute((resource("sql") / "macros.sql").read_text())
+    migrate(duck, {}, replace_views=True)
     for _ in range(100):
         curve = [round(dice.random(), dice.choice([1, 2])) for _ in range(dice.randint(1, 25))]
         given = {"curve": curve, "patience": patience}

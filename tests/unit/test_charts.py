@@ -21,7 +21,7 @@ def test_loss_curves_name_their_data_and_units(log: bool, dark: bool) -> None:
     spec = json.loads(json.dumps(loss_curves(log=log, dark=dark)))
 
     names = {layer["data"]["name"] for layer in spec["layer"]}
-    assert names == {"curve", "best", "waste", "stops"}
+    assert names == {"curve", "best", "waste", "stops", "forecast"}
     assert not {"datasets", "config"} & spec.keys()
     line = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "line")
     assert line["encoding"]["y"]["scale"]["type"] == ("log" if log else "linear")

@@ -7,6 +7,7 @@ SELECT
     finite_or_null(final_validation_loss) AS final_validation_loss,
     finite_or_null(gpu_hours) AS gpu_hours,
     finite_or_null(cpu_hours) AS cpu_hours,
+    finite_or_null(energy_kwh) AS energy_kwh,
     finite_or_null(memory_peak_gb) AS memory_peak_gb,
     finite_or_null(dataset_quality_score) AS dataset_quality_score
   )

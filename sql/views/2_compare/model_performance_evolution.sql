@@ -6,6 +6,7 @@ WITH trained AS (
   SELECT
     s.agent_id,
     s.id AS session_id,
+    s.workspace_id,
     s.model_version,
     s.completed_at AS training_date,
     finite_or_null(s.best_validation_loss) AS best_validation_loss
@@ -96,7 +97,7 @@ SELECT
   speed_improvement,
   speed_improvement_pct,
   improvement_label(
-    post_training_accuracy, prev_accuracy, accuracy_improvement, accuracy_improvement_pct
+    post_training_accuracy, prev_accuracy, accuracy_improvement, accuracy_improvement_pct, workspace_id
   ) AS improvement_category,
   finite_or_null(
     avg(accuracy_improvement_pct) OVER (

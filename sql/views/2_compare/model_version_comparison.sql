@@ -64,8 +64,10 @@ compared AS (
     coalesce(u.unique_users, 0) AS unique_users,
     u.success_rate AS current_success_rate,
     used_before.success_rate AS previous_success_rate,
-    u.success_rate - used_before.success_rate AS reliability_delta
+    u.success_rate - used_before.success_rate AS reliability_delta,
+    t.workspace_id
   FROM model_versions AS v
+  LEFT JOIN training_sessions AS t ON t.agent_id = v.agent_id AND t.id = v.run_id
   LEFT JOIN scored AS s ON s.agent_id = v.agent_id AND s.version_id = v.id
   LEFT JOIN parents AS p ON p.agent_id = v.agent_id AND p.version_id = v.id
   LEFT JOIN scored AS before
@@ -76,6 +78,6 @@ compared AS (
   LEFT JOIN used AS used_before ON used_before.agent_id = v.agent_id AND used_before.version_id = p.parent_id
 )
 SELECT
-  *,
-  version_label(previous_version, accuracy_delta, reliability_delta) AS version_assessment
+  * EXCLUDE (workspace_id),
+  version_label(previous_version, accuracy_delta, reliability_delta, workspace_id) AS version_assessment
 FROM compared

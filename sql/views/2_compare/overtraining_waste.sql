@@ -9,7 +9,8 @@ WITH rules AS (
     monitor_mode,
     finite_or_null(gpu_hours) AS gpu_hours,
     CAST(training_cost_usd AS DOUBLE) AS cost_usd,
-    patience_of(hyperparameters) AS patience
+    patience_of(hyperparameters, workspace_id) AS patience,
+    workspace_id
   FROM training_sessions
   WHERE is_terminal(status)
 ),
@@ -37,6 +38,7 @@ measured AS (
     any_value(gpu_hours) AS gpu_hours,
     any_value(cost_usd) AS cost_usd,
     any_value(patience) AS patience,
+    any_value(workspace_id) AS workspace_id,
     max(epoch) AS total_epochs,
     count(*) FILTER (WHERE evaluated) AS n_evals,
     any_value(best_epoch) AS best_epoch,
@@ -67,7 +69,8 @@ judged AS (
     generalization_loss_pct(last_loss, best_loss) AS final_gl_pct,
     waste_label(
       n_evals, last_loss IS NOT NULL, best_epoch, total_epochs,
-      generalization_loss_pct(last_loss, best_loss), best_loss, last_loss
+      generalization_loss_pct(last_loss, best_loss), best_loss, last_loss,
+      workspace_id
     ) AS waste_category
   FROM measured
 )

@@ -118,15 +118,19 @@ judged AS (
     CASE WHEN t.is_completed THEN r.regular_training_time - t.hours END AS time_saved,
     r.regular_cost,
     t.cost_usd AS transfer_cost,
-    CASE WHEN t.is_completed THEN r.regular_cost - t.cost_usd END AS cost_saved
+    CASE WHEN t.is_completed THEN r.regular_cost - t.cost_usd END AS cost_saved,
+    s.workspace_id
   FROM transfers AS t
   LEFT JOIN paired AS p ON p.target_agent_id = t.target_agent_id AND p.id = t.id
   LEFT JOIN regular AS r ON r.agent_id = t.target_agent_id
+  LEFT JOIN training_sessions AS s ON s.agent_id = t.target_agent_id AND s.id = t.id
 )
 SELECT
-  *,
+  * EXCLUDE (workspace_id),
   safe_divide(accuracy_gain, transfer_training_time) AS efficiency_score,
   finite_or_null(100 * safe_divide(time_saved, regular_training_time)) AS time_reduction_pct,
   finite_or_null(100 * safe_divide(cost_saved, regular_cost)) AS cost_reduction_pct,
-  transfer_label(accuracy_gain, 100 * safe_divide(time_saved, regular_training_time)) AS transfer_effectiveness
+  transfer_label(
+    accuracy_gain, 100 * safe_divide(time_saved, regular_training_time), workspace_id
+  ) AS transfer_effectiveness
 FROM judged

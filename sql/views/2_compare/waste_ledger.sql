@@ -65,5 +65,5 @@ SELECT
   finite_or_null(usd * safe_divide(saved_epochs, total_epochs)) AS saved_usd,
   metric_cost,
   metric_cost_pct,
-  is_costly(best_loss, metric_cost, metric_cost_pct) AS is_costly
+  is_costly(best_loss, metric_cost, metric_cost_pct, workspace_id) AS is_costly
 FROM judged

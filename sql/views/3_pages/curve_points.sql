@@ -1,13 +1,14 @@
 -- One row is one value of one curve of a run: an epoch's column (source epoch) or a logged metric (source metric).
 -- grain: session_id, source, name, step, epoch
--- `minutes` is running time, without the pauses between attempts; `usd` is what that time cost at the price of the start.
+-- `minutes` is running time, without the pauses between attempts; `usd` is what that time cost at the price of the start,
+-- which is the one that an ended run's cost was made of.
 WITH attempts AS (
   SELECT
     run_id,
     attempt,
     min(started_at) AS started_at,
     coalesce(
-      sum(hours_between(min(started_at), max(ended_at))) OVER (
+      sum(greatest(0, hours_between(min(started_at), max(ended_at)))) OVER (
         PARTITION BY run_id ORDER BY attempt ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
       ),
       0
@@ -19,8 +20,12 @@ rates AS (
   SELECT
     run.id,
     run.started_at,
-    coalesce(run.accelerators, 1) * CAST(price.usd_per_hour AS DOUBLE) AS usd_per_hour
+    coalesce(run.accelerators, 1) * coalesce(
+      safe_divide(session.training_cost_usd, session.gpu_hours),
+      CAST(price.usd_per_hour AS DOUBLE)
+    ) AS usd_per_hour
   FROM runs AS run
+  LEFT JOIN training_sessions AS session ON session.id = run.id
   ASOF LEFT JOIN prices AS price ON price.device = run.device AND price.valid_from <= run.started_at
 ),
 logged AS (

@@ -53,6 +53,8 @@ SELECT
   session.gpu_hours AS compute_hours,
   session.cpu_hours AS cpu_hours,
   session.training_cost_usd AS cost_usd,
+  session.energy_kwh AS energy_kwh,
+  session.energy_meters AS energy_meters,
   session.total_tokens_processed AS total_tokens_processed,
   session.memory_peak_gb AS memory_peak_gb,
   session.parameters AS parameters,

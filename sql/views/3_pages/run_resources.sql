@@ -1,4 +1,4 @@
--- One row per sample of a run's process, every 5 seconds: CPU (100 = one core busy) and resident memory.
+-- One row per sample of a run's process, every 5 seconds: CPU (100 = one core busy), resident memory, its GPUs.
 -- grain: session_id, logged_at
 -- From metrics, not metric_points: several samples may fall into one step.
 SELECT
@@ -6,8 +6,9 @@ SELECT
   point.logged_at AS logged_at,
   epoch_us(point.logged_at - any_value(run.started_at)) / 6e7 AS minutes,
   finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/cpu_percent')) AS cpu_percent,
-  finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/memory_gb')) AS memory_gb
+  finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/memory_gb')) AS memory_gb,
+  finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/gpu_percent')) AS gpu_percent
 FROM metrics AS point
 LEFT JOIN runs AS run ON run.id = point.session_id
-WHERE point.name IN ('system/cpu_percent', 'system/memory_gb')
+WHERE point.name IN ('system/cpu_percent', 'system/memory_gb', 'system/gpu_percent')
 GROUP BY point.session_id, point.logged_at

@@ -2,7 +2,7 @@
 -- grain: agent_id, workspace_id, month, line
 -- Each run stands in one line: failed and cancelled ones and repetitions (the same configuration, seed included, as an
 -- earlier completed run of the agent) with all they spent, an overtrained tail with what the run's own early stopping
--- would have saved, the others as used, with 0.
+-- would have saved, the others as used, with 0. `spent_*` is all that the runs of a line cost: over all lines the totals.
 WITH numbered AS (
   SELECT
     w.session_id,
@@ -14,6 +14,7 @@ WITH numbered AS (
     w.es_saved_epochs,
     finite_or_null(s.gpu_hours) AS hours,
     CAST(s.training_cost_usd AS DOUBLE) AS usd,
+    s.training_cost_usd AS spent_usd,
     r.config_digest IS NOT NULL AND w.status NOT IN ('failed', 'cancelled') AND row_number() OVER (
       PARTITION BY w.agent_id, r.config_digest, w.status IN ('failed', 'cancelled')
       ORDER BY s.completed_at, w.session_id
@@ -41,6 +42,8 @@ SELECT
   count(*) AS runs,
   sum(CAST(round(coalesce(total_epochs, 0) * share) AS BIGINT)) AS epochs,
   finite_or_null(sum(hours * share)) AS hours,
-  finite_or_null(sum(usd * share)) AS usd
+  finite_or_null(sum(usd * share)) AS usd,
+  finite_or_null(sum(hours)) AS spent_hours,
+  sum(spent_usd) AS spent_usd
 FROM booked
 GROUP BY agent_id, workspace_id, month, line

@@ -9,7 +9,8 @@ SELECT
   count(*) FILTER (WHERE run.status = 'failed') AS failed_runs,
   count(*) FILTER (WHERE run.status = 'cancelled') AS cancelled_runs,
   finite_or_null(sum(session.gpu_hours)) AS compute_hours,
-  sum(session.training_cost_usd) AS cost_usd
+  sum(session.training_cost_usd) AS cost_usd,
+  finite_or_null(sum(finite_or_null(session.energy_kwh))) AS energy_kwh
 FROM runs AS run
 LEFT JOIN sessions AS session ON session.id = run.id
 WHERE run.deleted_at IS NULL

@@ -135,3 +135,47 @@ def updates_in_time(*, dark: bool) -> Spec:
         )
     )
     return compiled(marks.properties(height=alt.Step(38)))
+
+
+def errors_in_turn(*, dark: bool, height: int = 200) -> Spec:
+    """Return the share of failures of so many uses each as steps, and a rule with a mark where a change was noticed.
+
+    Data: `shares` has place (of the first use), at (time, UTC), share, uses; `alarms` has place, at, what.
+    """
+    colours = palette(dark)
+    x = alt.X("place:Q", title="uses, in order", axis=alt.Axis(grid=False, format=",d"), scale=alt.Scale(nice=False))
+    when = alt.Tooltip("at:T", title="time (UTC)", format="%Y-%m-%d %H:%M", timeUnit="utcyearmonthdatehoursminutes")
+    line = (
+        alt.Chart(alt.NamedData("shares"))
+        .mark_line(interpolate="step-after", strokeWidth=2, color=colours.lines[0])
+        .encode(
+            x=x,
+            y=alt.Y("share:Q", title="failed uses", axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0)),
+            tooltip=[when, alt.Tooltip("share:Q", title="failed", format=".1%"), alt.Tooltip("uses:Q", format=",")],
+        )
+    )
+    alarms = alt.Chart(alt.NamedData("alarms")).encode(x=x, tooltip=[alt.Tooltip("what:N", title="noticed"), when])
+    rules = alarms.mark_rule(color=colours.waste, strokeWidth=1.5, strokeDash=[4, 3])
+    marks = alarms.mark_point(shape="triangle-down", filled=True, size=110, color=colours.waste, opacity=1)
+    return compiled(alt.layer(line, rules, marks.encode(y=alt.value(6))).properties(height=height))
+
+
+def moved_inputs(*, dark: bool) -> Spec:
+    """Return a bar per input feature: how far it moved, with lines at 0.1 and 0.25, from where it is called drift.
+
+    Data: `features` has feature, psi, verdict: drift, small drift or stable.
+    """
+    colours = palette(dark)
+    base = alt.Chart(alt.NamedData("features"))
+    scale = alt.Scale(domain=["drift", "small drift", "stable"], range=[colours.waste, colours.lines[3], colours.best])
+    bars = base.mark_bar(cornerRadius=3, height={"band": 0.6}).encode(
+        x=alt.X("psi:Q", title="PSI of the newer half against the older"),
+        y=alt.Y("feature:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
+        color=alt.Color("verdict:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
+        tooltip=["feature:N", alt.Tooltip("psi:Q", format=".3f"), "verdict:N"],
+    )
+    limits = [
+        base.mark_rule(color=colours.text, strokeDash=dash).encode(x=alt.XDatum(limit, type="quantitative"))
+        for limit, dash in ((0.1, [2, 4]), (0.25, [6, 3]))
+    ]
+    return compiled(alt.layer(bars, *limits).properties(height=alt.Step(26)))

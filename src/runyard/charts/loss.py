@@ -1,7 +1,8 @@
 """The loss curves of one run with its best epoch, its stop and the epochs wasted after the best one.
 
 Data: `curve` has epoch, train_loss, val_loss; `best` has epoch, value, label, late (in the right third);
-`waste` has start, stop, label; `stops` has epoch, label, late. Each may be empty.
+`waste` has start, stop, label; `stops` has epoch, label, late; `forecast` has epoch, value, at its end low and high.
+Each may be empty.
 """
 
 from __future__ import annotations
@@ -82,7 +83,26 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
         )
         .add_params(near)
     )
-    layers = alt.layer(waste, lines, stops, ruler, best, *best_labels, *stop_labels, waste_label)
+    positive = " && datum.value > 0 && (!isValid(datum.low) || datum.low > 0)" if log else ""
+    ahead = alt.Chart(alt.NamedData("forecast")).transform_filter(f"isValid(datum.value){positive}")
+    expected = ahead.mark_line(strokeWidth=2, strokeDash=[2, 4], color=colours.muted, clip=True).encode(
+        x="epoch:Q", y=alt.Y("value:Q", scale=scale)
+    )
+    band = (
+        ahead.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=6, opacity=0.5, color=colours.muted, clip=True)
+        .encode(
+            x="epoch:Q",
+            y=alt.Y("low:Q", scale=scale),
+            y2="high:Q",
+            tooltip=[
+                alt.Tooltip("value:Q", title="predicted", format=".4g"),
+                alt.Tooltip("low:Q", title="at least (90 %)", format=".4g"),
+                alt.Tooltip("high:Q", title="at most (90 %)", format=".4g"),
+            ],
+        )
+    )
+    layers = alt.layer(waste, lines, band, expected, stops, ruler, best, *best_labels, *stop_labels, waste_label)
     return compiled(layers.properties(height=380))
 
 

@@ -20,6 +20,7 @@ from runyard.cli import (
     record_verbs,
     run_verbs,
     serve_verbs,
+    settings_verbs,
     train_verbs,
     yard_verbs,
 )
@@ -63,7 +64,7 @@ def options(
 
 VERBS = (
     *(serve_verbs, train_verbs, run_verbs, order_verbs, model_verbs),
-    *(import_verbs, exchange_verbs, record_verbs, yard_verbs),
+    *(import_verbs, exchange_verbs, record_verbs, settings_verbs, yard_verbs),
 )
 for verbs in VERBS:
     verbs.add_to(app)

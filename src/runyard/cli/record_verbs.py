@@ -12,7 +12,7 @@ import typer
 
 from runyard.cli.output import say
 from runyard.cli.session import opened
-from runyard.core.errors import Invalid, NotFound, Unavailable
+from runyard.core.errors import Invalid, NotFound, Problem, Unavailable
 
 _FROM = typer.Option(
     "--from",
@@ -51,6 +51,12 @@ def execution(
     model_version_id: VersionId = None,
     user: User = None,
     latency_ms: Annotated[float | None, typer.Option("--latency-ms", help="How long it took.")] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="NAME=VALUE", help="A feature or score of the input, once for each; watched for drift."
+        ),
+    ] = None,
     created_at: CreatedAt = None,
     id: Id = None,
     source: From = None,
@@ -58,6 +64,7 @@ def execution(
     """Record a use of a model in production: a row of agent_executions."""
     given: dict[str, Any] = {"status": status, "agent": agent, "version": version, "model_version_id": model_version_id}
     given |= {"user": user, "latency_ms": latency_ms, "created_at": created_at, "id": id}
+    given["inputs"] = {name: _value(text) for name, text in map(_pair, inputs)} if inputs else None
     _record(context, "execution", given, source)
 
 
@@ -163,6 +170,20 @@ def _record(context: typer.Context, kind: str, given: dict[str, Any], source: Pa
         typer.echo(events[0]["id"])
     else:
         say(f"{len(events)} lines were recorded.")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Invalid("An input needs a value.", problems=[Problem("input", f"{text!r} is no NAME=VALUE")])
+    return name, value
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @contextmanager

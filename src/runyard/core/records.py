@@ -21,6 +21,7 @@ EXECUTION_STATES = ("queued", "pending", "running", "cancelled", "success", "fai
 UPDATE_STATES = ("success", "failed", "rolled_back")
 _NAMESPACE = UUID("0f6d2c64-3a53-5c0f-8a57-5d1b7c9be0a4")
 _LONGEST_TEXT = 10_000
+_MOST_INPUTS = 1000
 
 
 def _text(value: Any) -> str:
@@ -92,9 +93,21 @@ def _uuid(value: Any) -> str:
         raise ValueError(f"{value!r} is no UUID") from None
 
 
+def _inputs(value: Any) -> dict[str, float | str | bool | None]:
+    if not isinstance(value, Mapping) or not 0 < len(value) <= _MOST_INPUTS:
+        raise ValueError(f"{value!r} is no mapping of 1 to {_MOST_INPUTS} names to numbers or words")
+    for name, given in value.items():
+        _text(name)
+        if isinstance(given, str):
+            _text(given)
+        elif given is not None and not isinstance(given, bool):
+            _score(given)
+    return dict(value)
+
+
 _OF_A_MODEL = {"agent": _text, "version": _text, "model_version_id": _uuid, "user": _text, "created_at": _moment}
 FIELDS: dict[str, dict[str, Callable[[Any], Any]]] = {
-    "execution": {**_OF_A_MODEL, "status": _one_of(EXECUTION_STATES), "latency_ms": _milliseconds},
+    "execution": {**_OF_A_MODEL, "status": _one_of(EXECUTION_STATES), "latency_ms": _milliseconds, "inputs": _inputs},
     "feedback": {
         **_OF_A_MODEL,
         "item": _text,

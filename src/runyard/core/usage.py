@@ -8,6 +8,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from runyard.core import nvml
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PEAK_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
@@ -49,4 +51,6 @@ class CpuMeter:
 
 def system_metrics(meter: CpuMeter) -> dict[str, float]:
     """Return the sample that every run journals every few seconds, by the names of its metrics."""
-    return {"system/cpu_percent": meter.percent(), "system/memory_gb": memory_gb()}
+    busy = [share for device in nvml.devices_in_use() if (share := nvml.utilization(device)) is not None]
+    sample = {"system/cpu_percent": meter.percent(), "system/memory_gb": memory_gb()}
+    return {**sample, "system/gpu_percent": 100 * sum(busy) / len(busy)} if busy else sample

@@ -8,7 +8,7 @@ from runyard.queries.query import Query
 def choices() -> Query:
     """Return what can be chosen among: agent, its workspaces and its benchmarks, the newest first.
 
-    Task scores, feedback and updates belong to an agent, not to a benchmark: theirs is NULL.
+    Task scores, feedback, updates and uses belong to an agent, not to a benchmark: theirs is NULL.
     """
     return Query(
         "SELECT w.workspace_id AS workspace, a.agent, a.benchmark, count(*) AS n, max(a.moment) AS newest_at\n"
@@ -20,6 +20,8 @@ def choices() -> Query:
         "  SELECT agent_id, NULL, created_at FROM feedback_events\n"
         "  UNION ALL\n"
         "  SELECT agent_id, NULL, coalesce(completed_at, started_at) FROM learning_updates\n"
+        "  UNION ALL\n"
+        "  SELECT agent_id, NULL, created_at FROM agent_executions\n"
         ") AS a\n"
         "LEFT JOIN (\n"
         "  SELECT DISTINCT agent_id, workspace_id FROM training_sessions\n"
@@ -78,5 +80,33 @@ def updates(agent: str) -> Query:
         "FROM learning_updates\n"
         "WHERE agent_id = ?\n"
         "ORDER BY updated_at DESC NULLS LAST, id DESC",
+        (agent,),
+    )
+
+
+def outcomes(agent: str, *, limit: int) -> Query:
+    """Return the newest ended uses of an agent's models, oldest first, and whether each failed."""
+    return Query(
+        "SELECT created_at, status, status <> 'success' AS failed\n"
+        "FROM (\n"
+        "  SELECT created_at, execution_id, status\n"
+        "  FROM executions\n"
+        "  WHERE agent_id = ? AND created_at IS NOT NULL\n"
+        "    AND status IN ('success', 'failed', 'error', 'timeout')\n"
+        "  ORDER BY created_at DESC, execution_id DESC\n"
+        "  LIMIT ?\n"
+        ") AS newest\n"
+        "ORDER BY created_at, execution_id",
+        (agent, limit),
+    )
+
+
+def input_drift(agent: str) -> Query:
+    """Return how far each input feature of an agent's uses has moved, the farthest first."""
+    return Query(
+        "SELECT feature, psi, input_drift, n_older, n_newer, newer_since\n"
+        "FROM input_drift\n"
+        "WHERE agent_id = ?\n"
+        "ORDER BY psi DESC NULLS LAST, feature",
         (agent,),
     )

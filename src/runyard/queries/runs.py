@@ -123,3 +123,17 @@ def demo_runs() -> Query:
 def config_of(run_id: UUID) -> Query:
     """Return name and configuration (JSON text) of one run."""
     return Query("SELECT name, config\nFROM runs\nWHERE id = ?", (run_id,))
+
+
+def bill(run_id: UUID) -> Query:
+    """Return what a run's epochs cost together and what the rest cost: hours, dollars, kWh; no row before its end."""
+    return Query(
+        "SELECT\n"
+        "  CASE WHEN epoch IS NULL THEN 'rest' ELSE 'epochs' END AS part,\n"
+        "  sum(hours) AS hours, sum(usd) AS usd, sum(kwh) AS kwh\n"
+        "FROM epoch_costs\n"
+        "WHERE session_id = ?\n"
+        "GROUP BY part\n"
+        "ORDER BY part",
+        (run_id,),
+    )

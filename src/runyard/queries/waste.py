@@ -18,7 +18,10 @@ def of_runs() -> Query:
 
 
 def lines(by: Grouping) -> Query:
-    """Return the bill: per agent, workspace or month what went into failed, cancelled, repeated runs and long tails."""
+    """Return the bill: per agent, workspace or month what went into failed, cancelled, repeated runs and long tails.
+
+    Over all lines `spent_*` is what the finished runs cost.
+    """
     return Query(
         "SELECT\n"
         f"  coalesce({_PARTS[by]}, 'unknown') AS part,\n"
@@ -26,7 +29,9 @@ def lines(by: Grouping) -> Query:
         "  sum(runs)::BIGINT AS runs,\n"
         "  sum(epochs)::BIGINT AS epochs,\n"
         "  sum(hours) AS hours,\n"
-        "  sum(usd) AS usd\n"
+        "  sum(usd) AS usd,\n"
+        "  sum(spent_hours) AS spent_hours,\n"
+        "  sum(spent_usd) AS spent_usd\n"
         "FROM waste_lines\n"
         "GROUP BY part, line\n"
         "ORDER BY part, line"
@@ -87,16 +92,20 @@ def offenders(*, limit: int = 25) -> Query:
 
 
 def efficiency() -> Query:
-    """Return how soon each run was within 1 % of its best, on how much data, and how busy its device was."""
+    """Return how soon each run was as good as done, on how much data, and how well it used its device and batches."""
     return Query(
         "SELECT\n"
         "  used.session_id AS id, run.name, used.agent_id, run.status,\n"
         "  score.total_epochs, used.convergence_epoch, used.convergence_efficiency,\n"
         "  used.examples_until_convergence::BIGINT AS examples_until_convergence,\n"
         "  used.tokens_until_convergence::BIGINT AS tokens_until_convergence,\n"
-        "  used.resource_utilization, used.underutilized\n"
+        "  used.resource_utilization, used.underutilized,\n"
+        "  used.tokens_per_second, used.compute_efficiency, used.valid, used.flops_basis,\n"
+        "  batch.big_batch AS batch_size, batch.critical_batch_size, batch.batch_size_verdict,\n"
+        "  batch.steps_over_minimum, batch.examples_over_minimum\n"
         "FROM run_efficiency AS used\n"
         "JOIN run_scores AS score ON score.session_id = used.session_id\n"
+        "LEFT JOIN batch_sizes AS batch ON batch.session_id = used.session_id\n"
         "LEFT JOIN runs AS run ON run.id = used.session_id\n"
         "ORDER BY used.convergence_efficiency NULLS LAST, used.session_id"
     )

@@ -14,7 +14,7 @@ from runyard.core.paths import Yard
 from runyard.store import publish
 from runyard.store.flock import flock
 from runyard.store.ingest import Ingest, Ingested, Ticker
-from runyard.store.lease import shared_lease
+from runyard.store.lease import shared_lease, transaction
 from runyard.store.migrate import applied, refuse_newer
 from runyard.store.rebuild import rebuild
 from runyard.store.snapshots import private_relation, shared_snapshots
@@ -108,6 +108,21 @@ class Store:
         self.ingest(verb="publish", wait_seconds=10, snapshot=True)
         publish.publish(self.yard, anew=publish.is_held_for_writing(self.yard))
         return publish.newest(self.yard.published)
+
+    def change(self, statements: Sequence[tuple[str, Sequence[Any]]], *, verb: str) -> None:
+        """Change tables of the control plane, such as settings: all statements or none, seen by everybody at once.
+
+        Raises:
+            Unavailable: the lock or the store could not be had.
+        """
+        if not self.yard.store_db.exists():
+            self.ingest(verb=verb, wait_seconds=10)
+        with flock(self.yard.lock, verb=verb, wait_seconds=10) as lock:
+            with self._lease.writing(patience_seconds=10) as cursor, transaction(cursor):
+                for sql, parameters in statements:
+                    cursor.execute(sql, parameters)
+            publish.take_snapshot(self.yard, self._lease, lock)
+        publish.publish(self.yard)
 
     def rebuild(self) -> Ingested:
         """Make all run tables again from the journals; tables of the control plane are kept."""

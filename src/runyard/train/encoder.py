@@ -40,6 +40,22 @@ class TextClassifier(nn.Module):
         return logits
 
 
+def shape_of(encoder: Any, rows: Sequence[Sequence[int]]) -> dict[str, int]:
+    """Return what the FLOPs of attention follow from, as `planned` has it; nothing where the encoder has another shape.
+
+    Args:
+        rows: the tokens of each text; their mean number is the sequence length.
+    """
+    about = encoder.config
+    layers, heads, width = (
+        getattr(about, name, None) for name in ("num_hidden_layers", "num_attention_heads", "hidden_size")
+    )
+    if not (layers and heads and width and rows):
+        return {}
+    length = round(sum(map(len, rows)) / len(rows))
+    return {"layers": layers, "attention_heads": heads, "head_size": width // heads, "sequence_length": length}
+
+
 def mean_pooled(encoder: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
     """Return the mean of the last hidden states over the real tokens: (batch, width)."""
     hidden: torch.Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state

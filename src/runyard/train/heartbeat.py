@@ -4,6 +4,7 @@ import logging
 import threading
 
 from runyard.core import usage
+from runyard.core.energy import EnergyMeter
 from runyard.core.journal import RunJournal
 from runyard.train.progress import Progress
 
@@ -16,6 +17,7 @@ class Heartbeat:
 
     def __init__(self, pen: RunJournal, progress: Progress) -> None:
         self._pen, self._progress = pen, progress
+        self.energy = EnergyMeter()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="runyard-heartbeat", daemon=True)
 
@@ -28,6 +30,7 @@ class Heartbeat:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        self.energy.look()
 
     def _run(self) -> None:
         meter = usage.CpuMeter()
@@ -36,6 +39,7 @@ class Heartbeat:
             beats += 1
             try:
                 if beats % _BEATS == 0:
+                    self.energy.look()
                     self._pen.metrics(self._progress.step, usage.system_metrics(meter))
                 self._pen.journal.sync()
             except OSError as error:

@@ -105,7 +105,9 @@ class Loop:
         )
         for parameters in self._optimizer.param_groups:
             parameters["lr"] = rate
-        loss_sum, count = self._backward(group)
+        due = config.monitoring.track_gradients and (progress.step + 1) % config.monitoring.log_every_steps == 0
+        full = len(group) == config.hyperparameters.gradient_accumulation > 1
+        loss_sum, count, small_norm = self._backward(group, measure=due and full)
         limit = config.optimization.gradient_clipping or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, limit).item()
         progress.step += 1
@@ -116,6 +118,8 @@ class Loop:
             values = {"train/loss": loss, "train/learning_rate": rate}
             if config.monitoring.track_gradients:
                 values["train/gradient_norm"] = norm
+            if small_norm is not None:
+                values["train/gradient_norm_small"] = small_norm
             self.pen.metrics(progress.step, values, epoch=progress.epoch + progress.batch / batches)
         if not math.isfinite(loss + norm):
             raise self._diverged("loss" if not math.isfinite(loss) else "gradient norm", loss, norm)
@@ -128,9 +132,14 @@ class Loop:
         tokens = sum(batch.tokens for batch in group)
         sums.tokens, progress.tokens = sums.tokens + tokens, progress.tokens + tokens
 
-    def _backward(self, group: Sequence[Batch]) -> tuple[float, float]:
-        """Leave the gradient of the mean over the whole group; return the sum and the count of its loss."""
+    def _backward(self, group: Sequence[Batch], *, measure: bool) -> tuple[float, float, float | None]:
+        """Leave the gradient of the mean over the whole group; return the sum and the count of its loss.
+
+        Beside them, where it is measured, the norm of the gradient of the first batch alone: with that of the whole
+        group it tells signal from noise.
+        """
         totals, counts = [], []
+        small_norm: float | None = None
         for batch in group:
             with self._autocast():
                 loss = self.task.loss(self.model, batch)
@@ -138,12 +147,15 @@ class Loop:
             scaled.backward()  # type: ignore[no-untyped-call]
             totals.append(loss.total.detach())
             counts.append(loss.count.detach())
+            if measure and small_norm is None:
+                gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+                small_norm = (torch.nn.utils.get_total_norm(gradients) / loss.count).item()
         total, count = float(sum(t.item() for t in totals)), float(sum(c.item() for c in counts))
         if len(group) > 1:
             for parameter in self._parameters:
                 if parameter.grad is not None:
                     parameter.grad.div_(count)
-        return total, count
+        return total, count, small_norm
 
     def _after_step(self, *, ended: bool) -> None:
         due = Action.NOTHING

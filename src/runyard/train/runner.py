@@ -98,6 +98,8 @@ def _from_start_to_end(folder: RunFolder, yard: Yard, pen: RunJournal, interrupt
         early_stopped=progress.stopped,
         memory_peak_gb=usage.memory_peak_gb(),
         cpu_seconds=progress.cpu_seconds + usage.cpu_seconds(),
+        energy_kwh=heartbeat.energy.kwh,
+        energy_meters=heartbeat.energy.meters,
         tokens=outcome.tokens or progress.tokens,
         steps=outcome.steps or progress.step,
         model_path=outcome.model_path,

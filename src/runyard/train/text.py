@@ -17,6 +17,7 @@ from runyard.train.encoder import (
     load_encoder,
     padded,
     save_classifier,
+    shape_of,
     tokenized,
 )
 from runyard.train.losses import build_loss
@@ -60,7 +61,10 @@ class TextTask:
             self._features = features_of(encoder, self._rows, self._padding, 32, self._device)
         model = TextClassifier(encoder, width, len(data.classes), hyper.dropout)
         transferred = None if source is None else put_head(source, model.head, data.classes, taken)
-        return Built(model, {**data.facts, "base_model": part.base_model}, self._save, transferred)
+        facts = {**data.facts, "base_model": part.base_model}
+        if self._features is None:
+            facts |= shape_of(encoder, self._rows)
+        return Built(model, facts, self._save, transferred)
 
     def batches(self, part: Part, epoch: int) -> Sequence[Batch]:
         members, size = self._members[part], self._config.hyperparameters.batch_size

@@ -15,9 +15,11 @@ from runyard.charts.spec import Spec
 from runyard.charts.thin import thin
 from runyard.queries import epochs, resources, runs
 from runyard.runtime import Runtime
+from runyard.ui.anomalies_view import show_anomalies
 from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
+from runyard.ui.forecast_view import forecast_line, predicted, show_forecast
 from runyard.ui.marks import best_mark, curve_words, stop_marks, waste_band
-from runyard.ui.text import dollars, duration, escape, number, share, utc
+from runyard.ui.text import dollars, duration, energy, escape, number, share, utc
 from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
@@ -28,7 +30,7 @@ _FACT = (
 )
 
 
-def show_summary(run: Row) -> None:
+def show_summary(rt: Runtime, run: Row) -> None:
     """Show the result in numbers, then what was trained, on what, and what it cost."""
     cards = st.columns(4)
     waste = run["wasted_epochs"]
@@ -62,6 +64,15 @@ def show_summary(run: Row) -> None:
             "Started": utc(run["started_at"]), "Ended": utc(run["ended_at"]),
             "CPU time": duration(_seconds(run["cpu_hours"])), "Memory peak": _gigabytes(run["memory_peak_gb"]),
         })  # fmt: skip
+    bill = runs.bill(run["id"])
+    parts = {row["part"]: row for row in frame(rt, bill).to_dicts()}
+    if parts:
+        show_facts("What it cost", {
+            "Epochs": _spent(parts.get("epochs")),
+            "The rest: loading, saving, what a resume repeated": _spent(parts.get("rest")),
+            "Together": _spent({"hours": run["compute_hours"], "usd": run["cost_usd"]}),
+            "Energy": energy(run["energy_kwh"], run["energy_meters"]),
+        })  # fmt: skip
 
 
 def show_curves_tab(rt: Runtime, run: Row) -> None:
@@ -73,19 +84,23 @@ def show_curves_tab(rt: Runtime, run: Row) -> None:
         return
     log = st.toggle("Logarithmic loss", key="run-log", bind="query-params")
     drawn = thin(table, ("train_loss", "val_loss"))
+    ahead = predicted(rt, run, table)
     with st.container(border=True):
         st.markdown("**Loss**")
+        show_forecast(run, ahead)
         data = {
             "curve": drawn.frame.select("epoch", "train_loss", "val_loss"),
             "best": best_mark(run, table),
             "waste": waste_band(run),
             "stops": stop_marks(run),
+            "forecast": forecast_line(run, ahead),
         }
         show_chart(_loss_spec(log, is_dark()), data, key="run-loss", alt=curve_words(run, table))
         show_behind(table, query, key="run-loss", note=drawn.note, alt="Epochs of the run")
     left, right = st.columns(2)
     show_line(left, table, "epoch", "learning_rate", "learning rate", colour=2)
     show_line(right, table, "epoch", "gradient_norm", "gradient norm", colour=4)
+    show_anomalies(rt, run)
 
 
 def show_resources_tab(rt: Runtime, run: Row) -> None:
@@ -97,6 +112,7 @@ def show_resources_tab(rt: Runtime, run: Row) -> None:
         return
     show_line(st.container(), table, "minutes", "cpu_percent", "CPU (%, 100 = one core)", colour=0)
     show_line(st.container(), table, "minutes", "memory_gb", "memory (GB)", colour=2)
+    show_line(st.container(), table, "minutes", "gpu_percent", "GPU (%)", colour=3)
     show_behind(table, query, key="run-resources", alt="CPU and memory samples of the run")
 
 
@@ -193,6 +209,10 @@ def _epochs(count: int | None) -> str:
 
 def _gigabytes(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f} GB"
+
+
+def _spent(part: Row | None) -> str | None:
+    return None if part is None else f"{duration(_seconds(part['hours']))}, {dollars(_real(part['usd']))}"
 
 
 def _seconds(hours: float | None) -> float | None:

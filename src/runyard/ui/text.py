@@ -60,6 +60,15 @@ def dollars(value: float | None) -> str:
     return f"{value:,.2f} USD"
 
 
+def energy(kwh: float | None, meters: str | None) -> str:
+    """Return energy in kWh or Wh and what was metered; say so where no meter could be read."""
+    if kwh is None or not math.isfinite(kwh):
+        return "no meter could be read"
+    amount = f"{1000 * kwh:.3g} Wh" if kwh < 0.1 else f"{kwh:,.3g} kWh"
+    read = {"cpu": "processors only", "gpu": "GPUs only", "cpu gpu": "processors and GPUs"}.get(meters or "")
+    return f"{amount} ({read})" if read else amount
+
+
 def share(value: float | None) -> str:
     """Return a share from 0 to 1 as a percentage."""
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.0f} %"

@@ -71,6 +71,20 @@ DRIFT: dict[str, Verdict] = {
     "insufficient_data": Verdict("insufficient data", _OPEN, "Fewer than three usable scores, or all within one day."),
 }
 
+INPUTS: dict[str, Verdict] = {
+    "drift": Verdict("drift", _WORSE, "PSI above 0.25: the newer half of the inputs is unlike the older half."),
+    "small_drift": Verdict("small drift", _MIXED, "PSI from 0.1 to 0.25: watch it."),
+    "stable": Verdict("stable", _SAME, "PSI below 0.1: both halves are alike."),
+    "insufficient_data": Verdict("insufficient data", _OPEN, "Fewer than 200 values in a half: chance alone makes a "
+                                 "PSI that looks like drift."),
+}  # fmt: skip
+ERRORS: dict[str, Verdict] = {
+    "rising": Verdict("errors rose", _WORSE, "A detector noticed that the share of failed uses had become larger."),
+    "falling": Verdict("errors fell", _BETTER, "ADWIN noticed that the share of failed uses had become smaller."),
+    "steady": Verdict("steady", _SAME, "Neither detector noticed a change of the share of failed uses."),
+    "insufficient_data": Verdict("insufficient data", _OPEN, "Fewer than 32 ended uses: ADWIN looks at every 32nd."),
+}
+
 
 def tone_of(change: str) -> pl.Expr:
     """Return the tone of each value of a column of changes, of which positive ones are good."""

@@ -169,6 +169,40 @@ def show_efficiency(rt: Runtime) -> None:
         if busy.height
         else "GPU utilization is not known for any run; on a CPU there is none."
     )
+    st.caption(devices_used(table))
+    st.caption(batches_used(table))
+
+
+def devices_used(table: pl.DataFrame) -> str:
+    """Say how much of their devices' peak runs used (MFU)."""
+    known = table.filter(pl.col("compute_efficiency").is_not_null())
+    if known.is_empty():
+        return (
+            "How much of the peak FLOP/s runs used (MFU) is not known: it takes tokens, parameters and a device whose "
+            "peak is known. The setting `peak_flops DEVICE` of a workspace says it for others."
+        )
+    valid, wrong = known.filter("valid")["compute_efficiency"], known.filter(~pl.col("valid")).height
+    said = []
+    if valid.len():
+        least, most = float(valid.min()), float(valid.max())  # type: ignore[arg-type]
+        said.append(f"{valid.len()} runs used {share(least)} to {share(most)} of the peak FLOP/s (MFU).")
+    if wrong:
+        said.append(f"{wrong} would have used more than all of it: a number that this follows from is wrong.")
+    return " ".join(said)
+
+
+def batches_used(table: pl.DataFrame) -> str:
+    """Say how batches stand to the critical batch size."""
+    counts = dict(table["batch_size_verdict"].drop_nulls().value_counts().iter_rows())
+    if not counts:
+        return (
+            "The critical batch size is not known for any run: it is measured where gradients are accumulated over "
+            "several batches."
+        )
+    return (
+        f"Of {sum(counts.values())} runs with a measured critical batch size {counts.get('too_large', 0)} had batches "
+        f"that were too large (they waste examples), {counts.get('too_small', 0)} too small (they waste steps)."
+    )
 
 
 def best_rule(rules: pl.DataFrame) -> Row | None:

@@ -1,0 +1,68 @@
+"""The thresholds behind verdicts: those of the definitions, and what a workspace has set instead."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+
+import polars as pl
+
+from runyard.core.errors import Invalid, Problem
+from runyard.core.paths import resource
+from runyard.runtime import Runtime
+
+PEAK = "peak_flops "
+_CALL = re.compile(r"threshold\(of_workspace, '([a-z_]+)', ([0-9.]+)\)")
+_CHOSEN = """
+SELECT workspace, name, TRY_CAST(value AS DOUBLE) AS value
+FROM settings
+WHERE TRY_CAST(value AS DOUBLE) IS NOT NULL
+ORDER BY name, workspace NULLS FIRST
+"""
+
+
+@cache
+def defined() -> dict[str, float]:
+    """Return the name of each threshold that may be set, and its value in the definitions, as the macros have them."""
+    text = (resource("sql") / "macros.sql").read_text(encoding="utf-8")
+    return dict(sorted((name, float(value)) for name, value in _CALL.findall(text)))
+
+
+def listing(rt: Runtime) -> pl.DataFrame:
+    """Return a row for each threshold and workspace that set it; without any, the one of the definitions.
+
+    Columns: name, workspace (NULL is every one), value, as_defined (NULL for the peak of a device).
+    """
+    chosen = rt.store.read(_CHOSEN).to_dicts() if rt.store.version else []
+    rows = [(row["name"], row["workspace"], row["value"], defined().get(row["name"])) for row in chosen]
+    named = {name for name, *_ in rows}
+    rows += [(name, None, value, value) for name, value in defined().items() if name not in named]
+    schema = {"name": pl.String, "workspace": pl.String, "value": pl.Float64, "as_defined": pl.Float64}
+    return pl.DataFrame(sorted(rows, key=lambda row: (row[0], row[1] or "")), schema, orient="row")
+
+
+def choose(rt: Runtime, name: str, value: float | None, *, workspace: str | None = None) -> None:
+    """Set a threshold for a workspace, or for every one that has none of its own; None takes the setting away.
+
+    `peak_flops DEVICE` is the peak of a device, in FLOP/s.
+
+    Raises:
+        Invalid: there is no such threshold, or the value is no finite number above 0.
+        Unavailable: the yard is busy or cannot be written.
+    """
+    problems = []
+    if name not in defined() and not (name.startswith(PEAK) and name.removeprefix(PEAK).strip()):
+        problems.append(Problem("name", f"{name!r} is no threshold", (*defined(), f"{PEAK}DEVICE")))
+    if value is not None and not (math.isfinite(value) and value > 0):
+        problems.append(Problem("value", f"{value!r} is no number above 0"))
+    if workspace is not None and not workspace.strip():
+        problems.append(Problem("workspace", "is empty"))
+    if problems:
+        raise Invalid("This cannot be set.", problems=problems)
+    statements: list[tuple[str, list[str | None]]] = [
+        ("DELETE FROM settings WHERE name = ? AND workspace IS NOT DISTINCT FROM ?", [name, workspace])
+    ]
+    if value is not None:
+        statements.append(("INSERT INTO settings VALUES (?, ?, ?)", [workspace, name, repr(float(value))]))
+    rt.store.change(statements, verb="settings")
