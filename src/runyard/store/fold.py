@@ -34,6 +34,17 @@ _BEHIND = """
 SELECT DISTINCT session_id, coalesce(is_terminal(status), false)
 FROM sessions_behind LEFT JOIN training_sessions ON id = session_id
 """
+# The newest first: what is left of a large yard that was updated comes with the next snapshots.
+_MOST_KEPT_AT_ONCE = 100
+_UNKEPT = f"""
+SELECT id
+FROM training_sessions
+WHERE is_terminal(status)
+  AND id NOT IN (SELECT session_id FROM kept_curve_facts)
+  AND id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
+ORDER BY id DESC
+LIMIT {_MOST_KEPT_AT_ONCE}
+"""
 # A table, since there may be many: `IN` a list looks through all of it for each row.
 _TOUCHED_RECORDS = "CREATE OR REPLACE TEMP TABLE touched_records AS SELECT unnest($touched::UUID[]) AS id"
 
@@ -130,6 +141,7 @@ def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
     """Make the own rows of some runs again from their events and curves."""
     if touched := sorted(runs):
         cursor.execute("SET VARIABLE touched = $touched", {"touched": touched})
+        cursor.execute(sql("drop_facts"))
         cursor.execute(sql("fold_runs"))
         cursor.execute(sql("fold_order"))
         cursor.execute(sql("fold_curves"))
@@ -152,6 +164,23 @@ def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
                 cursor.execute("SET VARIABLE touched = $touched", {"touched": running})
                 cursor.execute(sql("fold_curves"))
             cursor.execute("DELETE FROM sessions_behind")
+    keep_facts(cursor, yard)
+
+
+def keep_facts(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> int:
+    """Keep the facts of sessions that have ended and have none, at most a hundred; returns how many.
+
+    Without them the views say the same, only slower.
+
+    Raises:
+        Unavailable: the disk is full.
+    """
+    ended = [session for (session,) in cursor.execute(_UNKEPT).fetchall()]
+    if ended:
+        with transaction(cursor, yard.store_db):
+            cursor.execute("SET VARIABLE ended = $ended", {"ended": ended})
+            cursor.execute(sql("keep_facts"))
+    return len(ended)
 
 
 def _columns(events: Sequence[RunEvent] | Sequence[RecordEvent]) -> dict[str, list[Any]]:
