@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from runyard.store.fold import UNKEPT
+from runyard.store.lines import sql
 from runyard.store.migrate import migrate
 
 VIEWS = {
@@ -60,8 +62,16 @@ def world(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[duc
         migrate(db, {}, replace_views=True)
         for statement in _WORLD.split(";\n"):
             db.execute(statement.replace("$sessions", "2000" if short else "20000"))
+        keep_all(db)
         db.execute("CHECKPOINT")
         yield db
+
+
+def keep_all(db: duckdb.DuckDBPyConnection) -> None:
+    """Keep the facts of ended sessions, as the ingest does before a snapshot."""
+    while ended := [session for (session,) in db.execute(UNKEPT).fetchall()]:
+        db.execute("SET VARIABLE ended = $ended", {"ended": ended})
+        db.execute(sql("keep_facts"))
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -10,6 +10,7 @@ from runyard.queries.query import Argument, Query
 
 Axis = Literal["step", "epoch", "minutes", "usd"]
 MOST_BUCKETS = 300
+EPOCH_CURVES = ("train_loss", "val_loss", "val_metric", "learning_rate", "gradient_norm", "epoch_seconds")
 _MOST_POINTS = 12_000  # of all curves of a chart together
 
 
@@ -68,23 +69,20 @@ def curves(
         between: a range of x, to look closer: there the same number of buckets shows more of the points.
     """
     buckets = max(min(MOST_BUCKETS, _MOST_POINTS // (4 * max(len(run_ids), 1))), 1)
-    arguments: list[Argument] = [*run_ids, source, name, *(between or ())]
+    value, logged, arguments = _logged(source, name, x)
     inside = f"\n    AND {x} BETWEEN ? AND ?" if between else ""
+    around = f"ROWS BETWEEN {int(neighbours)} PRECEDING AND {int(neighbours)} FOLLOWING"
+    smooth = f"avg(y) OVER (PARTITION BY session_id ORDER BY x, y {around})" if neighbours else "y"
     return Query(
         "WITH points AS (\n"
-        f"  SELECT session_id, CAST({x} AS DOUBLE) AS x, value AS y\n"
-        "  FROM curve_points\n"
-        f"  WHERE session_id IN ({_marks(run_ids)}) AND source = ? AND name = ?\n"
-        f"    AND value IS NOT NULL AND {x} IS NOT NULL{inside}\n"
+        f"  SELECT session_id, CAST({x} AS DOUBLE) AS x, {value} AS y\n"
+        f"  FROM {logged}\n"
+        f"    AND session_id IN ({_marks(run_ids)}) AND {value} IS NOT NULL AND {x} IS NOT NULL{inside}\n"
         "),\n"
         "placed AS (\n"
         "  SELECT\n"
         "    *,\n"
-        "    avg(y) OVER (\n"
-        "      PARTITION BY session_id ORDER BY x, y\n"
-        f"      ROWS BETWEEN {int(neighbours)} PRECEDING AND {int(neighbours)} FOLLOWING\n"
-        "    ) AS smooth,\n"
-        "    count(*) OVER (PARTITION BY session_id) AS points,\n"
+        f"    {smooth} AS smooth,\n"
         f"    coalesce(floor({buckets} * (x - min(x) OVER ()) / nullif(max(x) OVER () - min(x) OVER (), 0)), 0)"
         " AS bucket\n"
         "  FROM points\n"
@@ -92,20 +90,33 @@ def curves(
         "kept AS (\n"
         "  SELECT\n"
         "    session_id,\n"
-        "    unnest(list_distinct([\n"
+        "    (sum(count(*)) OVER (PARTITION BY session_id))::BIGINT AS points,\n"
+        "    unnest([\n"
         + ",\n".join(
-            f"      {pick}({{'x': x, 'y': y, 'smooth': smooth, 'points': points}}, ({order}))"
+            f"      {pick}({{'x': x, 'y': y, 'smooth': smooth}}, ({order}))"
             for pick, order in (("arg_min", "x, y"), ("arg_max", "x, y"), ("arg_min", "y, x"), ("arg_max", "y, x"))
         )
-        + "\n    ])) AS point\n"
+        + "\n    ]) AS point\n"
         "  FROM placed\n"
         "  GROUP BY session_id, bucket\n"
         ")\n"
-        "SELECT session_id, point.x AS x, point.y AS y, point.smooth AS smooth, point.points AS points\n"
+        "SELECT DISTINCT session_id, point.x AS x, point.y AS y, point.smooth AS smooth, points\n"
         "FROM kept\n"
         "ORDER BY session_id, x, y",
-        tuple(arguments),
+        (*arguments, *run_ids, *(between or ())),
     )
+
+
+def _logged(source: str, name: str, x: Axis) -> tuple[str, str, tuple[Argument, ...]]:
+    """Return the column of a curve's values, where it is read, and with which arguments.
+
+    Time and money take a join with the attempts; steps and epochs stand beside the values.
+    """
+    if x in ("step", "epoch") and source == "metric":
+        return "value", "metric_points\n  WHERE name = ?", (name,)
+    if x in ("step", "epoch") and source == "epoch" and name in EPOCH_CURVES:
+        return name, "epochs\n  WHERE true", ()
+    return "value", "curve_points\n  WHERE source = ? AND name = ?", (source, name)
 
 
 def means(

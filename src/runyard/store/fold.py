@@ -36,7 +36,7 @@ FROM sessions_behind LEFT JOIN training_sessions ON id = session_id
 """
 # The newest first: what is left of a large yard that was updated comes with the next snapshots.
 _MOST_KEPT_AT_ONCE = 100
-_UNKEPT = f"""
+UNKEPT = f"""
 SELECT id
 FROM training_sessions
 WHERE is_terminal(status)
@@ -175,7 +175,7 @@ def keep_facts(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> int:
     Raises:
         Unavailable: the disk is full.
     """
-    ended = [session for (session,) in cursor.execute(_UNKEPT).fetchall()]
+    ended = [session for (session,) in cursor.execute(UNKEPT).fetchall()]
     if ended:
         with transaction(cursor, yard.store_db):
             cursor.execute("SET VARIABLE ended = $ended", {"ended": ended})
