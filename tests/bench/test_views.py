@@ -10,8 +10,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from runyard.store.fold import UNKEPT
-from runyard.store.lines import sql
 from runyard.store.migrate import migrate
 
 VIEWS = {
@@ -56,7 +54,9 @@ FROM training_sessions WHERE model_version LIKE '%0';
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+def world(
+    tmp_path_factory: pytest.TempPathFactory, short: bool, keep_all: Callable[..., None]
+) -> Iterator[duckdb.DuckDBPyConnection]:
     path: Path = tmp_path_factory.mktemp("views") / "world.duckdb"
     with duckdb.connect(str(path)) as db:
         migrate(db, {}, replace_views=True)
@@ -65,13 +65,6 @@ def world(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[duc
         keep_all(db)
         db.execute("CHECKPOINT")
         yield db
-
-
-def keep_all(db: duckdb.DuckDBPyConnection) -> None:
-    """Keep the facts of ended sessions, as the ingest does before a snapshot."""
-    while ended := [session for (session,) in db.execute(UNKEPT).fetchall()]:
-        db.execute("SET VARIABLE ended = $ended", {"ended": ended})
-        db.execute(sql("keep_facts"))
 
 
 @pytest.mark.parametrize("view", VIEWS)
