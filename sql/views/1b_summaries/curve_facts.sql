@@ -20,14 +20,21 @@ WITH measured AS (
     count(c.loss) OVER (in_turn ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS finite_from_end,
     count(*) FILTER (WHERE c.evaluated)
       OVER (in_turn ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS evaluations_from_end,
-    progress(
-      avg(c.train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW),
-      min(c.train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW)
-    ) AS strip_progress
+    avg(c.train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS strip_mean,
+    min(c.train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS strip_best
   FROM curves AS c
   JOIN training_sessions AS s ON s.id = c.session_id
   WHERE NOT c.is_kept
   WINDOW in_turn AS (PARTITION BY c.agent_id, c.session_id ORDER BY NOT c.evaluated, c.epoch)
+),
+compared AS (
+  SELECT
+    *,
+    generalization_loss_pct(loss, best_so_far) AS gl_pct,
+    progress(strip_mean, strip_best) AS strip_progress,
+    evaluated AND evaluation >= patience AND best_so_far IS NOT DISTINCT FROM best_of_old AS stops,
+    finite_from_end <= greatest(5, ceil(0.2 * n_finite)) AS is_tail
+  FROM measured
 ),
 summed AS (
   SELECT
@@ -41,39 +48,29 @@ summed AS (
     arg_max_null(loss, epoch) FILTER (WHERE evaluated) AS last_loss,
     any_value(train_loss) FILTER (WHERE epoch = best_epoch) AS train_loss_at_best,
     arg_max_null(train_loss, epoch) FILTER (WHERE evaluated) AS last_train_loss,
-    count(epoch_seconds) = max(epoch) AND sum(epoch_seconds ORDER BY epoch) > 0 AS all_timed,
-    safe_divide(
-      coalesce(sum(epoch_seconds ORDER BY epoch) FILTER (WHERE epoch > coalesce(best_epoch, 0)), 0),
-      sum(epoch_seconds ORDER BY epoch)
-    ) AS time_share_after_best,
+    count(epoch_seconds) AS timed_epochs,
+    sum(epoch_seconds ORDER BY epoch) AS seconds,
+    coalesce(sum(epoch_seconds ORDER BY epoch) FILTER (WHERE epoch > coalesce(best_epoch, 0)), 0) AS seconds_after_best,
     any_value(patience) AS patience,
-    min(epoch) FILTER (
-      WHERE evaluated AND evaluation >= patience AND best_so_far IS NOT DISTINCT FROM best_of_old
-    ) AS es_stop_epoch,
-    arg_min_null(best_so_far, epoch) FILTER (
-      WHERE evaluated AND evaluation >= patience AND best_so_far IS NOT DISTINCT FROM best_of_old
-    ) AS loss_at_stop,
+    min(epoch) FILTER (WHERE stops) AS es_stop_epoch,
+    arg_min_null(best_so_far, epoch) FILTER (WHERE stops) AS loss_at_stop,
     bool_or(best_so_far = 0) AS best_was_zero,
-    max(generalization_loss_pct(loss, best_so_far)) AS max_drawup_pct,
-    min(epoch) FILTER (WHERE is_more(generalization_loss_pct(loss, best_so_far), 5)) AS gl_stop_epoch,
+    max(gl_pct) AS max_drawup_pct,
+    min(epoch) FILTER (WHERE is_more(gl_pct, 5)) AS gl_stop_epoch,
     count(*) = max(epoch) AND bool_and(loss IS NOT NULL) AND coalesce(min(train_loss) > 0, false)
     AND count(train_loss) = count(*) AS has_strips,
-    min(epoch) FILTER (
-      WHERE epoch % 5 = 0 AND outweighs(generalization_loss_pct(loss, best_so_far), strip_progress)
-    ) AS pq_stop_epoch,
+    min(epoch) FILTER (WHERE epoch % 5 = 0 AND outweighs(gl_pct, strip_progress)) AS pq_stop_epoch,
     min(epoch) FILTER (
       WHERE evaluated AND evaluation >= 3
         AND is_rise(loss, loss_1) AND is_rise(loss_1, loss_2) AND is_rise(loss_2, loss_3)
     ) AS up_stop_epoch,
     min(epoch) FILTER (WHERE is_converged(loss, best_loss)) AS convergence_epoch,
     min(loss) FILTER (WHERE evaluations_from_end > 5) AS earlier_best,
-    safe_divide(
-      stddev_samp(loss ORDER BY epoch) FILTER (WHERE finite_from_end <= greatest(5, ceil(0.2 * n_finite))),
-      abs(avg(loss ORDER BY epoch) FILTER (WHERE finite_from_end <= greatest(5, ceil(0.2 * n_finite))))
-    ) AS tail_cv,
+    stddev_samp(loss ORDER BY epoch) FILTER (WHERE is_tail) AS tail_deviation,
+    avg(loss ORDER BY epoch) FILTER (WHERE is_tail) AS tail_mean,
     list(epoch ORDER BY epoch) FILTER (WHERE evaluated) AS eval_epochs,
     list(loss ORDER BY epoch) FILTER (WHERE evaluated) AS losses
-  FROM measured
+  FROM compared
   GROUP BY agent_id, session_id
 )
 SELECT
@@ -115,8 +112,8 @@ SELECT
   last_loss,
   train_loss_at_best,
   last_train_loss,
-  all_timed,
-  time_share_after_best,
+  timed_epochs = total_epochs AND seconds > 0 AS all_timed,
+  safe_divide(seconds_after_best, seconds) AS time_share_after_best,
   patience,
   es_stop_epoch,
   loss_at_stop,
@@ -128,6 +125,6 @@ SELECT
   up_stop_epoch,
   convergence_epoch,
   earlier_best,
-  tail_cv,
+  safe_divide(tail_deviation, abs(tail_mean)) AS tail_cv,
   replays_of(eval_epochs, losses) AS replays
 FROM summed
