@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,7 @@ SELECT DISTINCT session_id, coalesce(is_terminal(status), false)
 FROM sessions_behind LEFT JOIN training_sessions ON id = session_id
 """
 # The newest first: what is left of a large yard that was updated comes with the next snapshots.
+_KEEPING_SECONDS = 1.0
 _MOST_KEPT_AT_ONCE = 100
 UNKEPT = f"""
 SELECT id
@@ -164,7 +166,9 @@ def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
                 cursor.execute("SET VARIABLE touched = $touched", {"touched": running})
                 cursor.execute(sql("fold_curves"))
             cursor.execute("DELETE FROM sessions_behind")
-    keep_facts(cursor, yard)
+    began = monotonic()
+    while keep_facts(cursor, yard) and monotonic() - began < _KEEPING_SECONDS:
+        pass
 
 
 def keep_facts(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> int:
