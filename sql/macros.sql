@@ -119,6 +119,27 @@ CREATE OR REPLACE MACRO stopping_place(losses, patience, min_delta) AS
     END,
     {'best': CAST(NULL AS DOUBLE), 'since': CAST(0 AS BIGINT), 'stop': CAST(NULL AS BIGINT)}
   ).stop;
+-- When each rule would have stopped a curve, and the best loss seen by then. `losses` are those of `eval_epochs`.
+CREATE OR REPLACE MACRO replays_of(eval_epochs, losses) AS
+  list_transform(
+    list_transform(
+      (
+        SELECT list({'patience': patience, 'min_delta': min_delta} ORDER BY patience, min_delta)
+        FROM stopping_rules()
+      ),
+      lambda rule: {
+        'patience': rule.patience,
+        'min_delta': rule.min_delta,
+        'place': stopping_place(losses, rule.patience, rule.min_delta)
+      }
+    ),
+    lambda replay: {
+      'patience': replay.patience,
+      'min_delta': replay.min_delta,
+      'stop_epoch': eval_epochs[replay.place],
+      'seen_loss': list_min(losses[1:replay.place])
+    }
+  );
 -- A run ends costly when a rule loses more than 1 % of its best value, or all of it because nothing usable was seen by
 -- the stop. A rule is fit for use when at most one run in twenty ends so.
 CREATE OR REPLACE MACRO is_costly(best_loss, metric_cost, metric_cost_pct, of_workspace) AS

@@ -48,6 +48,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, UUID]:
             at = begin + (step - first + 1) * SECOND
             journal.write({"k": "metrics", "run": str(run), "at": at, "attempt": attempt, "step": step,
                            "metrics": [{"name": "train/loss", "value": value}]})  # fmt: skip
+        journal.write({"k": "epoch", "run": str(run), "at": at, "attempt": attempt, "epoch": attempt, "val_loss": 1.0})
         status = "failed" if attempt == 1 else "completed"
         end = begin + STEPS // 2 * SECOND
         journal.write({"k": "ended", "run": str(run), "at": end, "attempt": attempt, "status": status})
@@ -105,6 +106,24 @@ def test_the_newest_runs_are_drawn_against_the_first(visit: Visit, full: Full) -
     letters = dict(zip(table["name"], table["letter"], strict=True))
     assert list(letters["watch-cnn-live"]) == ["A"]
     assert letters["watch-cnn"] is None
+
+
+def test_a_long_run_is_thinned_on_its_page_and_a_range_of_it_shows_more(visit: Visit, long: tuple[Store, UUID]) -> None:
+    at = visit(long[0].yard.home, "compare", runs=str(long[1]), curve="metric/train/loss", **{"compare-x": "Step"})
+
+    def shown() -> str:
+        return next(caption.value for caption in at.caption if "points shown" in caption.value)
+
+    whole = shown()
+    assert "of 20,000 points shown, extremes kept; drag across to see more" in whole
+    assert at.get("vega_lite_chart")[0].proto.ByteSize() < 1_000_000
+    slider = next(slider for slider in at.slider if slider.label.startswith("Range of"))
+    assert slider.value == (1, 20_000)
+    slider.set_value((7_700.0, 7_899.0)).run()
+    assert shown().startswith("200 of 200 points shown")
+    at.button(key="compare-whole").click().run()
+    assert shown() == whole
+    assert not [button for button in at.button if button.key == "compare-whole"]
 
 
 def test_runs_baseline_axis_and_scale_are_in_the_address(visit: Visit, full: Full) -> None:

@@ -12,9 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from runyard.core.paths import Yard
+from runyard.store.fold import UNKEPT
+from runyard.store.lines import sql
 
 
 @dataclass
@@ -59,6 +62,18 @@ def interleaved(short: bool) -> Callable[..., list[float]]:
         return [sorted(column)[len(column) // 2] for column in times]
 
     return medians
+
+
+@pytest.fixture(scope="session")
+def keep_all() -> Callable[[duckdb.DuckDBPyConnection], None]:
+    """Return a function that keeps the facts of all ended sessions, as the ingest does before its snapshots."""
+
+    def keep(db: duckdb.DuckDBPyConnection) -> None:
+        while ended := [session for (session,) in db.execute(UNKEPT).fetchall()]:
+            db.execute("SET VARIABLE ended = $ended", {"ended": ended})
+            db.execute(sql("keep_facts"))
+
+    return keep
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

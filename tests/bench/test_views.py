@@ -54,12 +54,15 @@ FROM training_sessions WHERE model_version LIKE '%0';
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, short: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+def world(
+    tmp_path_factory: pytest.TempPathFactory, short: bool, keep_all: Callable[..., None]
+) -> Iterator[duckdb.DuckDBPyConnection]:
     path: Path = tmp_path_factory.mktemp("views") / "world.duckdb"
     with duckdb.connect(str(path)) as db:
         migrate(db, {}, replace_views=True)
         for statement in _WORLD.split(";\n"):
             db.execute(statement.replace("$sessions", "2000" if short else "20000"))
+        keep_all(db)
         db.execute("CHECKPOINT")
         yield db
 

@@ -75,6 +75,37 @@ def test_a_ticked_row_joins_the_chart_and_the_address(looked: Looked, open_brows
     expect(chart_of(page, "2 runs; baseline watch-cnn-wide")).to_have_count(1)
 
 
+def test_dragging_across_the_chart_asks_for_that_range_and_there_is_a_way_back(
+    looked: Looked, open_browser: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_browser(looked[0].url)
+    page.goto(f"/compare?runs={looked[1]['watch-cnn']}")
+    settled(page)
+    expect(page.get_by_text("60 of 60 points shown")).to_be_visible()
+    drawn = page.get_by_test_id("stVegaLiteChart").locator("svg, canvas").first
+    drawn.scroll_into_view_if_needed()
+    box = drawn.bounding_box()
+    assert box is not None
+
+    page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.4 * box["height"], steps=5)
+    page.mouse.move(box["x"] + 0.65 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.screenshot(path=tmp_path / "dragging.png")
+    page.mouse.up()
+
+    closer = page.get_by_text(re.compile(r"^1\d of 1\d points shown"))
+    expect(closer).to_be_visible(timeout=15_000)
+    settled(page)
+    page.screenshot(path=tmp_path / "closer.png")
+    page.get_by_role("button", name="Whole run").click()
+    expect(page.get_by_text("60 of 60 points shown")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Whole run")).to_have_count(0)
+
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    expect(page.locator("#vg-tooltip-element")).to_contain_text("A · watch-cnn")
+
+
 def test_an_offender_opens_its_run(looked: Looked, open_browser: Callable[..., Page]) -> None:
     page = open_browser(looked[0].url)
     page.goto("/waste?waste-tab=Worst%20offenders")

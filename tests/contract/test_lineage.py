@@ -63,7 +63,7 @@ def test_a_query_is_printed_in_another_dialect(command: Command) -> None:
 
 
 def test_what_an_engine_has_no_words_for_is_said(command: Command) -> None:
-    said = command("sql", "overtraining_waste", "--dialect", "postgres")
+    said = command("sql", "curve_facts", "--dialect", "postgres")
     assert said.code == 0
     assert "does not support" in said.err
 

@@ -198,6 +198,25 @@ def test_what_is_said_of_one_agent_is_what_is_said_of_all(world: Any, name: str)
         assert world.rows(f"(FROM ({one})) EXCEPT ALL (FROM ({all_of_them}))") == []
 
 
+def test_what_is_kept_of_ended_sessions_changes_no_number(world: Any) -> None:
+    readers = ("curve_facts", "metric_facts", "overtraining_waste", "run_scores", "waste_ledger", "metric_summary")
+
+    def numbers() -> dict[str, list[str]]:
+        return {
+            name: sorted(str(row) for (row,) in world.duck.execute(f"SELECT t::VARCHAR FROM {name} AS t").fetchall())
+            for name in readers
+        }
+
+    worked_out = numbers()
+    world.duck.execute("SET VARIABLE ended = (SELECT list(id) FROM training_sessions WHERE is_terminal(status))")
+    try:
+        world.duck.execute((resource("sql") / "ingest" / "keep_facts.sql").read_text())
+        assert len(world.rows("FROM kept_curve_facts")) > 50
+        assert numbers() == worked_out
+    finally:
+        world.duck.execute("DELETE FROM kept_curve_facts; DELETE FROM kept_metric_facts")
+
+
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
 def test_a_view_reads_only_lower_floors(path: Path) -> None:
     tree = sqlglot.parse_one(path.read_text(), dialect="duckdb")

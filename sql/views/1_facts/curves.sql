@@ -2,6 +2,7 @@
 -- grain: session_id, epoch
 -- It begins with the sessions and names the agent, so that a filter on either reaches the scan of training_epochs.
 -- Deleted runs are left out. `loss` is the monitored value turned so that smaller is better; `evaluated` says that it was measured at all.
+-- `is_kept` says that the ingest has worked out the facts of the session: see curve_facts.
 SELECT
   s.agent_id,
   s.id AS session_id,
@@ -14,11 +15,12 @@ SELECT
     s.monitor_mode
   ) AS loss,
   finite_or_null(e.train_loss) AS train_loss,
-  finite_or_null(e.epoch_seconds) AS epoch_seconds
-FROM training_sessions AS s
+  finite_or_null(e.epoch_seconds) AS epoch_seconds,
+  s.is_kept
+FROM (SELECT *, id IN (SELECT session_id FROM kept_curve_facts) AS is_kept FROM training_sessions) AS s
 LEFT JOIN training_epochs AS e ON e.session_id = s.id
 WHERE s.id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
 QUALIFY row_number() OVER (
-  PARTITION BY s.agent_id, s.id, e.epoch
+  PARTITION BY s.agent_id, s.id, s.is_kept, e.epoch
   ORDER BY e.attempt DESC NULLS LAST, e.logged_at DESC NULLS LAST
 ) = 1

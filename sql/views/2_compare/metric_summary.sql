@@ -3,38 +3,7 @@
 -- train_loss and val_loss of epochs are metrics like any other. What is best follows from the goal that define_metric
 -- gave the name (its own before a pattern's), the monitored metric's mode, or min for these two losses; without a goal
 -- no value is the best. A last value that is not finite is NULL.
-WITH losses AS (
-  SELECT session_id, epoch, step, train_loss, val_loss
-  FROM training_epochs
-  QUALIFY row_number() OVER (PARTITION BY session_id, epoch ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST) = 1
-),
-points AS (
-  SELECT session_id, name, step, epoch, value FROM metric_points WHERE measured
-  UNION ALL
-  SELECT session_id, 'train_loss', step, CAST(epoch AS DOUBLE), finite_or_null(train_loss) FROM losses WHERE train_loss IS NOT NULL
-  UNION ALL
-  SELECT session_id, 'val_loss', step, CAST(epoch AS DOUBLE), finite_or_null(val_loss) FROM losses WHERE val_loss IS NOT NULL
-),
-placed AS (
-  SELECT *, row_number() OVER (PARTITION BY session_id, name ORDER BY coalesce(step, epoch), epoch) AS place
-  FROM points
-),
-summed AS (
-  SELECT
-    session_id,
-    name,
-    count(*) AS points,
-    count(value) AS finite_points,
-    arg_min_null(value, place) AS first_value,
-    arg_max_null(value, place) AS last_value,
-    min(value) AS min_value,
-    max(value) AS max_value,
-    arg_min_null({'step': step, 'epoch': epoch}, (value, place)) FILTER (WHERE value IS NOT NULL) AS smallest,
-    arg_min_null({'step': step, 'epoch': epoch}, (-value, place)) FILTER (WHERE value IS NOT NULL) AS largest
-  FROM placed
-  GROUP BY session_id, name
-),
-defined AS (
+WITH defined AS (
   SELECT
     run_id AS session_id,
     body ->> 'name' AS pattern,
@@ -53,7 +22,7 @@ aimed AS (
       WHEN s.name = t.monitor_metric THEN coalesce(t.monitor_mode, 'min')
       WHEN s.name IN ('train_loss', 'val_loss') THEN 'min'
     END AS goal
-  FROM summed AS s
+  FROM metric_facts AS s
   LEFT JOIN training_sessions AS t ON t.id = s.session_id
   LEFT JOIN defined AS d ON d.session_id = s.session_id AND (s.name = d.pattern OR s.name GLOB d.pattern)
   QUALIFY row_number() OVER (
@@ -73,6 +42,6 @@ SELECT
   min_value,
   max_value,
   CASE goal WHEN 'min' THEN min_value WHEN 'max' THEN max_value END AS best_value,
-  CASE goal WHEN 'min' THEN smallest.step WHEN 'max' THEN largest.step END AS best_step,
-  CASE goal WHEN 'min' THEN smallest.epoch WHEN 'max' THEN largest.epoch END AS best_epoch
+  CASE goal WHEN 'min' THEN min_step WHEN 'max' THEN max_step END AS best_step,
+  CASE goal WHEN 'min' THEN min_epoch WHEN 'max' THEN max_epoch END AS best_epoch
 FROM aimed

@@ -2,59 +2,17 @@
 -- grain: session_id
 -- wasted_* are upper bounds (nobody knows the best epoch in advance); es_* replay early stopping with the session's own
 -- patience and min_delta 0 (Prechelt 1998; Keras EarlyStopping).
-WITH rules AS (
+WITH measured AS (
   SELECT
-    id AS session_id,
-    status,
-    monitor_mode,
-    finite_or_null(gpu_hours) AS gpu_hours,
-    CAST(training_cost_usd AS DOUBLE) AS cost_usd,
-    patience_of(hyperparameters, workspace_id) AS patience,
-    workspace_id
-  FROM training_sessions
-  WHERE is_terminal(status)
-),
--- Evaluations come first, so that the rows of a frame are evaluations: early stopping stops at the first one before
--- which `patience` of them left the best as it was.
-replayed AS (
-  SELECT
-    c.*,
-    r.* EXCLUDE (session_id),
-    min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS best_so_far,
-    min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND r.patience PRECEDING) AS best_of_old,
-    row_number() OVER in_turn AS evaluation,
-    arg_min(c.epoch, (c.loss, c.epoch)) FILTER (WHERE c.loss IS NOT NULL)
-      OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS best_epoch
-  FROM curves AS c
-  JOIN rules AS r ON r.session_id = c.session_id
-  WINDOW in_turn AS (PARTITION BY c.agent_id, c.session_id ORDER BY NOT c.evaluated, c.epoch)
-),
-measured AS (
-  SELECT
-    agent_id,
-    session_id,
-    any_value(status) AS status,
-    any_value(monitor_mode) AS monitor_mode,
-    any_value(gpu_hours) AS gpu_hours,
-    any_value(cost_usd) AS cost_usd,
-    any_value(patience) AS patience,
-    any_value(workspace_id) AS workspace_id,
-    max(epoch) AS total_epochs,
-    count(*) FILTER (WHERE evaluated) AS n_evals,
-    any_value(best_epoch) AS best_epoch,
-    min(loss) AS best_loss,
-    arg_max_null(loss, epoch) FILTER (WHERE evaluated) AS last_loss,
-    min(epoch) FILTER (
-      WHERE evaluated AND evaluation >= patience AND best_so_far IS NOT DISTINCT FROM best_of_old
-    ) AS es_stop_epoch,
-    arg_min_null(best_so_far, epoch) FILTER (
-      WHERE evaluated AND evaluation >= patience AND best_so_far IS NOT DISTINCT FROM best_of_old
-    ) AS loss_at_stop,
-    sum(epoch_seconds) AS seconds,
-    coalesce(sum(epoch_seconds) FILTER (WHERE epoch > coalesce(best_epoch, 0)), 0) AS seconds_after_best,
-    count(epoch_seconds) = max(epoch) AS all_timed
-  FROM replayed
-  GROUP BY agent_id, session_id
+    f.*,
+    s.status,
+    s.monitor_mode,
+    s.workspace_id,
+    finite_or_null(s.gpu_hours) AS gpu_hours,
+    CAST(s.training_cost_usd AS DOUBLE) AS cost_usd
+  FROM curve_facts AS f
+  JOIN training_sessions AS s ON s.id = f.session_id
+  WHERE is_terminal(s.status)
 ),
 judged AS (
   SELECT
@@ -63,7 +21,7 @@ judged AS (
     CASE WHEN n_evals > 0 THEN total_epochs - coalesce(best_epoch, 0) END AS wasted_epochs,
     CASE
       WHEN n_evals = 0 THEN NULL
-      WHEN all_timed AND seconds > 0 THEN safe_divide(seconds_after_best, seconds)
+      WHEN all_timed THEN time_share_after_best
       ELSE safe_divide(total_epochs - coalesce(best_epoch, 0), total_epochs)
     END AS wasted_fraction,
     generalization_loss_pct(last_loss, best_loss) AS final_gl_pct,

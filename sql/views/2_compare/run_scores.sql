@@ -1,66 +1,7 @@
 -- One row is a session with a finished epoch: what its loss curve says about overfitting, convergence and stability.
 -- grain: session_id
 -- Prechelt 1998 (GL, PQ, UP), Jiang et al. 2019 (gap). Losses are the monitored values turned so that smaller is better.
--- Evaluations come first, so that the rows of a frame are evaluations.
-WITH measured AS (
-  SELECT
-    agent_id,
-    session_id,
-    epoch,
-    evaluated,
-    loss,
-    train_loss,
-    row_number() OVER in_turn AS evaluation,
-    lag(loss, 1) OVER in_turn AS loss_1,
-    lag(loss, 2) OVER in_turn AS loss_2,
-    lag(loss, 3) OVER in_turn AS loss_3,
-    min(loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS best_so_far,
-    min(loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS best_loss,
-    arg_min(epoch, (loss, epoch)) FILTER (WHERE loss IS NOT NULL)
-      OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS best_epoch,
-    count(loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n_finite,
-    count(loss) OVER (in_turn ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS finite_from_end,
-    count(*) FILTER (WHERE evaluated)
-      OVER (in_turn ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS evaluations_from_end,
-    progress(
-      avg(train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW),
-      min(train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW)
-    ) AS strip_progress
-  FROM curves
-  WHERE epoch IS NOT NULL
-  WINDOW in_turn AS (PARTITION BY agent_id, session_id ORDER BY NOT evaluated, epoch)
-),
-summed AS (
-  SELECT
-    agent_id,
-    session_id,
-    max(epoch) AS total_epochs,
-    any_value(best_epoch) AS best_epoch,
-    any_value(best_loss) AS best_loss,
-    any_value(train_loss) FILTER (WHERE epoch = best_epoch) AS train_loss_at_best,
-    arg_max_null(loss, epoch) FILTER (WHERE evaluated) AS last_loss,
-    arg_max_null(train_loss, epoch) FILTER (WHERE evaluated) AS last_train_loss,
-    bool_or(best_so_far = 0) AS best_was_zero,
-    max(generalization_loss_pct(loss, best_so_far)) AS max_drawup_pct,
-    min(epoch) FILTER (WHERE is_more(generalization_loss_pct(loss, best_so_far), 5)) AS gl_stop_epoch,
-    count(*) = max(epoch) AND bool_and(loss IS NOT NULL) AND coalesce(min(train_loss) > 0, false)
-    AND count(train_loss) = count(*) AS has_strips,
-    min(epoch) FILTER (
-      WHERE epoch % 5 = 0 AND outweighs(generalization_loss_pct(loss, best_so_far), strip_progress)
-    ) AS pq_stop_epoch,
-    min(epoch) FILTER (
-      WHERE evaluated AND evaluation >= 3
-        AND is_rise(loss, loss_1) AND is_rise(loss_1, loss_2) AND is_rise(loss_2, loss_3)
-    ) AS up_stop_epoch,
-    min(epoch) FILTER (WHERE is_converged(loss, best_loss)) AS convergence_epoch,
-    any_value(n_finite) AS n_finite,
-    min(loss) FILTER (WHERE evaluations_from_end > 5) AS earlier_best,
-    stddev_samp(loss) FILTER (WHERE finite_from_end <= greatest(5, ceil(0.2 * n_finite))) AS tail_deviation,
-    avg(loss) FILTER (WHERE finite_from_end <= greatest(5, ceil(0.2 * n_finite))) AS tail_mean
-  FROM measured
-  GROUP BY agent_id, session_id
-),
-judged AS (
+WITH judged AS (
   SELECT
     u.*,
     s.status,
@@ -70,9 +11,10 @@ judged AS (
         THEN finite_or_null(u.best_loss - u.train_loss_at_best)
     END AS generalization_gap,
     generalization_loss_pct(u.last_loss, u.best_loss) AS overfitting_score,
-    CASE WHEN u.n_finite >= 5 THEN safe_divide(u.tail_deviation, abs(u.tail_mean)) END AS stability_cv
-  FROM summed AS u
+    CASE WHEN u.n_finite >= 5 THEN u.tail_cv END AS stability_cv
+  FROM curve_facts AS u
   JOIN training_sessions AS s ON s.id = u.session_id
+  WHERE u.total_epochs IS NOT NULL
 )
 SELECT
   session_id,

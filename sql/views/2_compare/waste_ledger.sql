@@ -2,42 +2,33 @@
 -- grain: session_id, patience, min_delta
 -- A saving is a share of epochs (stop to end), so hours and dollars are those of potential_savings. `metric_cost` is how
 -- much worse the best value seen by the stop is than the best of the whole run, 0 when the rule never stops.
-WITH drawn AS (
+WITH replayed AS (
   SELECT
-    agent_id,
-    session_id,
-    max(epoch) AS total_epochs,
-    list(epoch ORDER BY epoch) FILTER (WHERE evaluated) AS eval_epochs,
-    list(loss ORDER BY epoch) FILTER (WHERE evaluated) AS losses
-  FROM curves
-  GROUP BY agent_id, session_id
-),
-replayed AS (
-  SELECT
-    d.*,
+    f.session_id,
+    f.agent_id,
+    f.total_epochs,
+    f.best_loss,
     s.workspace_id,
     s.status,
     CAST(date_trunc('month', s.completed_at) AS DATE) AS month,
     finite_or_null(s.gpu_hours) AS hours,
     CAST(s.training_cost_usd AS DOUBLE) AS usd,
-    r.patience,
-    r.min_delta,
-    list_min(d.losses) AS best_loss,
-    stopping_place(d.losses, r.patience, r.min_delta) AS place
-  FROM drawn AS d
-  JOIN training_sessions AS s ON s.id = d.session_id
-  CROSS JOIN stopping_rules() AS r
-  WHERE is_terminal(s.status) AND len(d.losses) > 0
+    unnest(f.replays) AS replay
+  FROM curve_facts AS f
+  JOIN training_sessions AS s ON s.id = f.session_id
+  WHERE is_terminal(s.status) AND f.n_evals > 0
 ),
 stopped AS (
   SELECT
     *,
-    eval_epochs[place] AS stop_epoch,
-    coalesce(total_epochs - eval_epochs[place], 0) AS saved_epochs,
+    replay.patience AS patience,
+    replay.min_delta AS min_delta,
+    replay.stop_epoch AS stop_epoch,
+    coalesce(total_epochs - replay.stop_epoch, 0) AS saved_epochs,
     CASE
       WHEN best_loss IS NULL THEN NULL
-      WHEN place IS NULL THEN 0
-      ELSE finite_or_null(list_min(losses[1:place]) - best_loss)
+      WHEN replay.stop_epoch IS NULL THEN 0
+      ELSE finite_or_null(replay.seen_loss - best_loss)
     END AS metric_cost
   FROM replayed
 ),

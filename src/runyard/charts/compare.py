@@ -1,6 +1,7 @@
 """The curves of several runs on one pair of axes, each run with a letter, a colour and a dash of its own.
 
-Data: `curves` has x, y, smooth, letter, run (the words of a tooltip), is_base; `ends` has x, y, letter.
+Data: `curves` has x, y, smooth, letter, is_base; `ends` has x, y, letter; `names` has letter and run, the words of a
+tooltip, which would be most of the payload if they stood beside every point.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def compared(
     *, x_title: str, y_title: str, log: bool, smooth: bool, band: bool = False, whole_x: bool, dark: bool
 ) -> Spec:
     """Return a Vega-Lite spec of one line a run; the baseline is thicker, and with `smooth` the raw line is faint.
+
+    The selection `brush` is the range of x that the reader drags over.
 
     With `band` a line is the mean of several runs, and the rows have low and high, between which they all are.
     """
@@ -56,19 +59,31 @@ def compared(
     if smooth:
         raw = base.mark_line(strokeWidth=1, opacity=0.25, clip=True)
         layers.append(raw.encode(x=x, y=y("y"), color=colour, detail="letter:N"))
-    layers.append(base.mark_line(clip=True).encode(x=x, y=y(shown), color=colour, strokeDash=dash, strokeWidth=width))
-    dots = base.mark_point(filled=True, size=80).encode(
-        x=x,
-        y=y(shown),
-        color=colour,
-        opacity=alt.when(near).then(alt.value(1)).otherwise(alt.value(0)),
-        tooltip=[
-            alt.Tooltip("run:N"),
-            alt.Tooltip("x:Q", title=x_title, format=",.5~g"),
-            alt.Tooltip("y:Q", title=y_title, format=".5g"),
-            *([alt.Tooltip("smooth:Q", title="smoothed", format=".5g")] if smooth else []),
-            *([alt.Tooltip(f"{end}:Q", title=f"{end}est", format=".5g") for end in ("low", "high")] if band else []),
-        ],
+    dragged = alt.BrushConfig(fill=theme.text, fillOpacity=0.15)
+    brush = alt.selection_interval(name="brush", encodings=["x"], mark=dragged)
+    line = base.mark_line(clip=True).encode(x=x, y=y(shown), color=colour, strokeDash=dash, strokeWidth=width)
+    layers.append(line.add_params(brush))
+    named = alt.LookupData(data=alt.NamedData("names"), key="letter", fields=["run"])
+    dots = (
+        base.transform_lookup(lookup="letter", from_=named)
+        .mark_point(filled=True, size=80)
+        .encode(
+            x=x,
+            y=y(shown),
+            color=colour,
+            opacity=alt.when(near).then(alt.value(1)).otherwise(alt.value(0)),
+            tooltip=[
+                alt.Tooltip("run:N"),
+                alt.Tooltip("x:Q", title=x_title, format=",.5~g"),
+                alt.Tooltip("y:Q", title=y_title, format=".5g"),
+                *([alt.Tooltip("smooth:Q", title="smoothed", format=".5g")] if smooth else []),
+                *(
+                    [alt.Tooltip(f"{end}:Q", title=f"{end}est", format=".5g") for end in ("low", "high")]
+                    if band
+                    else []
+                ),
+            ],
+        )
     )
     layers.append(dots.add_params(near))
     ends = alt.Chart(alt.NamedData("ends"))

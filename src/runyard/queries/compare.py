@@ -10,6 +10,7 @@ from runyard.queries.query import Argument, Query
 
 Axis = Literal["step", "epoch", "minutes", "usd"]
 MOST_BUCKETS = 300
+EPOCH_CURVES = ("train_loss", "val_loss", "val_metric", "learning_rate", "gradient_norm", "epoch_seconds")
 _MOST_POINTS = 12_000  # of all curves of a chart together
 
 
@@ -38,11 +39,11 @@ def names(run_ids: Sequence[UUID]) -> Query:
         "FROM (\n"
         "  SELECT session_id, source, name\n"
         "  FROM curve_points\n"
-        f"  WHERE session_id IN ({_marks(run_ids)}) AND source = 'epoch' AND value IS NOT NULL\n"
+        f"  WHERE {_among('session_id', run_ids)} AND source = 'epoch' AND value IS NOT NULL\n"
         "  UNION ALL\n"
         "  SELECT session_id, 'metric', name\n"
         "  FROM metrics\n"
-        f"  WHERE session_id IN ({_marks(run_ids)}) AND isfinite(value)\n"
+        f"  WHERE {_among('session_id', run_ids)} AND isfinite(value)\n"
         ")\n"
         "GROUP BY source, name\n"
         "ORDER BY runs DESC, source, name",
@@ -68,23 +69,21 @@ def curves(
         between: a range of x, to look closer: there the same number of buckets shows more of the points.
     """
     buckets = max(min(MOST_BUCKETS, _MOST_POINTS // (4 * max(len(run_ids), 1))), 1)
-    arguments: list[Argument] = [*run_ids, source, name, *(between or ())]
+    value, logged, arguments = _logged(source, name, x)
     inside = f"\n    AND {x} BETWEEN ? AND ?" if between else ""
+    around = f"ROWS BETWEEN {int(neighbours)} PRECEDING AND {int(neighbours)} FOLLOWING"
+    smooth = f"avg(y) OVER (PARTITION BY session_id ORDER BY x, y {around})" if neighbours else "y"
     return Query(
         "WITH points AS (\n"
-        f"  SELECT session_id, CAST({x} AS DOUBLE) AS x, value AS y\n"
-        "  FROM curve_points\n"
-        f"  WHERE session_id IN ({_marks(run_ids)}) AND source = ? AND name = ?\n"
-        f"    AND value IS NOT NULL AND {x} IS NOT NULL{inside}\n"
+        f"  SELECT session_id, CAST({x} AS DOUBLE) AS x, {value} AS y\n"
+        f"  FROM {logged}\n"
+        f"    AND {_among('session_id', run_ids)}\n"
+        f"    AND {value} IS NOT NULL AND {x} IS NOT NULL{inside}\n"
         "),\n"
         "placed AS (\n"
         "  SELECT\n"
         "    *,\n"
-        "    avg(y) OVER (\n"
-        "      PARTITION BY session_id ORDER BY x, y\n"
-        f"      ROWS BETWEEN {int(neighbours)} PRECEDING AND {int(neighbours)} FOLLOWING\n"
-        "    ) AS smooth,\n"
-        "    count(*) OVER (PARTITION BY session_id) AS points,\n"
+        f"    {smooth} AS smooth,\n"
         f"    coalesce(floor({buckets} * (x - min(x) OVER ()) / nullif(max(x) OVER () - min(x) OVER (), 0)), 0)"
         " AS bucket\n"
         "  FROM points\n"
@@ -92,20 +91,33 @@ def curves(
         "kept AS (\n"
         "  SELECT\n"
         "    session_id,\n"
-        "    unnest(list_distinct([\n"
+        "    (sum(count(*)) OVER (PARTITION BY session_id))::BIGINT AS points,\n"
+        "    unnest([\n"
         + ",\n".join(
-            f"      {pick}({{'x': x, 'y': y, 'smooth': smooth, 'points': points}}, ({order}))"
+            f"      {pick}({{'x': x, 'y': y, 'smooth': smooth}}, ({order}))"
             for pick, order in (("arg_min", "x, y"), ("arg_max", "x, y"), ("arg_min", "y, x"), ("arg_max", "y, x"))
         )
-        + "\n    ])) AS point\n"
+        + "\n    ]) AS point\n"
         "  FROM placed\n"
         "  GROUP BY session_id, bucket\n"
         ")\n"
-        "SELECT session_id, point.x AS x, point.y AS y, point.smooth AS smooth, point.points AS points\n"
+        "SELECT DISTINCT session_id, point.x AS x, point.y AS y, point.smooth AS smooth, points\n"
         "FROM kept\n"
         "ORDER BY session_id, x, y",
-        tuple(arguments),
+        (*arguments, *run_ids, *(between or ())),
     )
+
+
+def _logged(source: str, name: str, x: Axis) -> tuple[str, str, tuple[Argument, ...]]:
+    """Return the column of a curve's values, where it is read, and with which arguments.
+
+    Time and money take a join with the attempts; steps and epochs stand beside the values.
+    """
+    if x in ("step", "epoch") and source == "metric":
+        return "value", "metric_points\n  WHERE name = ?", (name,)
+    if x in ("step", "epoch") and source == "epoch" and name in EPOCH_CURVES:
+        return name, "epochs\n  WHERE true", ()
+    return "value", "curve_points\n  WHERE source = ? AND name = ?", (source, name)
 
 
 def means(
@@ -123,7 +135,7 @@ def means(
         f"    CAST(curve.{x} AS DOUBLE) AS x, curve.value AS y\n"
         "  FROM curve_points AS curve\n"
         "  JOIN runs AS run ON run.id = curve.session_id\n"
-        f"  WHERE curve.session_id IN ({_marks(run_ids)}) AND curve.source = ? AND curve.name = ?\n"
+        f"  WHERE {_among('curve.session_id', run_ids)} AND curve.source = ? AND curve.name = ?\n"
         f"    AND curve.value IS NOT NULL AND curve.{x} IS NOT NULL{inside}\n"
         "),\n"
         "placed AS (\n"
@@ -157,6 +169,15 @@ def differences(run_ids: Sequence[UUID]) -> Query:
         "ORDER BY setting, run.id",
         tuple(run_ids),
     )
+
+
+def _among(column: str, run_ids: Sequence[UUID]) -> str:
+    """Return the condition that a column is one of the runs.
+
+    Of a list of more than six DuckDB makes a join, before which it reads every column of every row.
+    """
+    parts = [run_ids[start : start + 5] for start in range(0, len(run_ids), 5)]
+    return f"({' OR '.join(f'{column} IN ({_marks(part)})' for part in parts)})"
 
 
 def _marks(run_ids: Sequence[UUID]) -> str:

@@ -17,6 +17,7 @@ from runyard.store.migrate import views
 
 DIALECTS = ("postgres", "spark", "bigquery", "snowflake", "clickhouse", "trino", "mysql", "sqlite")
 _DUCKDB = "duckdb"
+_KEPT = "kept_"  # such a table holds what the view beside it works out of events
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def _of_column(view: str, column: str) -> tuple[Origin, ...]:
         Origin(column, node.source.name, node.name.rpartition(".")[2])
         for node in root.walk()
         if not node.downstream and isinstance(node.source, exp.Table) and node.source.name in schema
+        if not node.source.name.startswith(_KEPT)
     }
     return tuple(sorted(found, key=lambda origin: (origin.table, origin.source)))
 

@@ -131,6 +131,9 @@ def _replace_sources(cursor: duckdb.DuckDBPyConnection) -> bool:
         cursor.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.text}')
         comment = view.comment.replace("'", "''")
         cursor.execute(f"COMMENT ON VIEW \"{view.name}\" IS '{comment}'")
+    # What the old texts have worked out; until it is kept anew, the views work it out themselves.
+    cursor.execute("DELETE FROM kept_curve_facts")
+    cursor.execute("DELETE FROM kept_metric_facts")
     cursor.execute("DELETE FROM sources")
     for source in wanted:
         cursor.execute("INSERT INTO sources VALUES (?, ?, ?)", [source.name, source.sha256, CODE_VERSION])

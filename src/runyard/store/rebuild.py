@@ -13,7 +13,7 @@ import duckdb
 from runyard.core.clock import now
 from runyard.core.errors import Corrupt, NotFound
 from runyard.core.paths import Yard
-from runyard.store.fold import Folded, fold_behind, fold_journals
+from runyard.store.fold import Folded, fold_behind, fold_journals, keep_facts
 from runyard.store.journals import Journals
 from runyard.store.lease import Lease
 from runyard.store.migrate import applied, migrate, refuse_newer
@@ -47,6 +47,8 @@ def rebuild(yard: Yard, lease: Lease) -> Folded:
             journals = Journals(yard)
             folded = fold_journals(cursor, yard, dict.fromkeys(journals.all_names(), math.inf) | journals.sizes())
             fold_behind(cursor, yard)
+            while keep_facts(cursor, yard):
+                pass
     finally:
         builder.close()
     with lease.alone():

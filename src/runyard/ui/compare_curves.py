@@ -12,8 +12,9 @@ from runyard.queries.compare import Axis
 from runyard.queries.query import Query
 from runyard.runtime import Runtime
 from runyard.ui.address import take, tell
-from runyard.ui.compare_means import NOTHING, compared_spec, draw_means
-from runyard.ui.figure import show_behind, show_chart
+from runyard.ui.compare_means import LONGEST_NAME, NOTHING, compared_spec, draw_means, show_compared
+from runyard.ui.compare_range import Part, choose_part
+from runyard.ui.figure import show_behind
 from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
@@ -33,7 +34,6 @@ _WORDS = {
     "gradient_norm": "gradient norm",
     "epoch_seconds": "seconds per epoch",
 }
-_LONGEST_NAME = 48  # it travels with every point
 _SMOOTHING = (1, 3, 5, 11, 25, 51, 101)
 
 
@@ -81,7 +81,8 @@ def show_curves(rt: Runtime, chosen: list[Row], base: Row) -> None:
         return
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            between = _closer(points, f"compare-zoom-{axis}-{metric}", x_title)
+            part = choose_part(points, f"compare-zoom-{axis}-{metric}", x_title)
+            between = part.between if part else None
             grouped = st.toggle(
                 "Repetitions as one",
                 key="compare-group",
@@ -91,12 +92,12 @@ def show_curves(rt: Runtime, chosen: list[Row], base: Row) -> None:
             )
         if grouped:
             query = compare.means(ids, source, name, x=axis, between=between)
-            draw_means(frame(rt, query), query, chosen, base, x_title, _WORDS.get(name, name), log=log)
+            draw_means(frame(rt, query), query, chosen, base, x_title, _WORDS.get(name, name), log=log, part=part)
             return
         if between:
             query = compare.curves(ids, source, name, x=axis, neighbours=neighbours, between=between)
             points = frame(rt, query)
-        _draw(points, query, chosen, base, x_title, name, log=log, smooth=neighbours > 0)
+        _draw(points, query, chosen, base, x_title, name, log=log, smooth=neighbours > 0, part=part)
 
 
 def _draw(
@@ -109,9 +110,15 @@ def _draw(
     *,
     log: bool,
     smooth: bool,
+    part: Part | None,
 ) -> None:
     letters = {str(run["id"]): run["letter"] for run in chosen}
-    names = {str(run["id"]): f"{run['letter']} · {run['name'] or 'unnamed'}"[:_LONGEST_NAME] for run in chosen}
+    names = pl.DataFrame(
+        [
+            {"letter": run["letter"], "run": f"{run['letter']} · {run['name'] or 'unnamed'}"[:LONGEST_NAME]}
+            for run in chosen
+        ]
+    )
     shown = "smooth" if smooth else "y"
     rows = points.filter((pl.col("y") > 0) & (pl.col(shown) > 0)) if log else points
     if rows.is_empty():
@@ -120,7 +127,6 @@ def _draw(
     curves = rows.select(
         "x", "y", "smooth",
         pl.col("session_id").replace_strict(letters).alias("letter"),
-        pl.col("session_id").replace_strict(names).alias("run"),
         (pl.col("session_id") == str(base["id"])).alias("is_base"),
     )  # fmt: skip
     ends = curves.group_by("letter", maintain_order=True).last().select("letter", "x", pl.col(shown).alias("y"))
@@ -128,34 +134,22 @@ def _draw(
     spec = compared_spec(x_title, y_title, log, smooth, False, is_dark())
     count = "1 run" if ends.height == 1 else f"{ends.height} runs"
     words = f"{y_title} over {x_title} of {count}; baseline {base['name'] or 'unnamed'}"
-    show_chart(spec, {"curves": curves, "ends": ends}, key="compare-chart", alt=words)
+    show_compared(spec, {"curves": curves, "ends": ends, "names": names}, part=part, alt=words)
     show_behind(points, query, key="compare-curves", note=_note(points, rows, len(chosen), log), alt="Drawn points")
 
 
 def _note(points: pl.DataFrame, rows: pl.DataFrame, runs: int, log: bool) -> str:
     total = int(points.group_by("session_id").agg(pl.col("points").first())["points"].sum())
-    parts = [f"{points.height:,} of {total:,} points shown" + (", extremes kept" if points.height < total else "")]
+    parts = [
+        f"{points.height:,} of {total:,} points shown"
+        + (", extremes kept; drag across to see more" if points.height < total else "")
+    ]
     if log and rows.height < points.height:
         parts.append(f"{points.height - rows.height:,} of them left out: a log scale has no place for 0 and less")
     without = runs - points["session_id"].n_unique()
     if without:
         parts.append("1 run has no such curve here" if without == 1 else f"{without} runs have no such curve here")
     return " · ".join(parts)
-
-
-def _closer(points: pl.DataFrame, key: str, x_title: str) -> tuple[float, float] | None:
-    """Return the range of x that the reader looks at more closely; None for all of it."""
-    low, high = float(points["x"].min()), float(points["x"].max())  # type: ignore[arg-type]
-    if not low < high:
-        return None
-    # The bounds are in the key: other runs have another range, and an old choice may lie outside.
-    key = f"{key}-{low:g}-{high:g}"
-    with st.popover("Look closer", icon=":material/zoom_in:", key=f"{key}-box"):
-        start, stop = st.slider(
-            f"Range of {x_title}", low, high, (low, high), (high - low) / 200, format="%.4g", key=key
-        )
-        st.caption("In a smaller range more of its points are drawn.")
-    return None if (start, stop) == (low, high) else (start, stop)
 
 
 def _curve_words(row: Row, chosen: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 import pyarrow as pa
@@ -12,9 +12,30 @@ from runyard.charts.spec import Spec
 from runyard.queries.query import Query
 
 
-def show_chart(spec: Spec, data: Mapping[str, pl.DataFrame], *, key: str, alt: str) -> None:
-    """Show a Vega-Lite spec with its named data; with an unchanged key only the data travels again."""
-    st.vega_lite_chart(None, {**spec, "datasets": dict(data)}, key=key, alt=alt)
+def show_chart(
+    spec: Spec,
+    data: Mapping[str, pl.DataFrame],
+    *,
+    key: str,
+    alt: str,
+    on_brush: Callable[[float, float], None] | None = None,
+) -> None:
+    """Show a Vega-Lite spec with its named data; with an unchanged key only the data travels again.
+
+    Args:
+        on_brush: called before the next run of the page with the range of x that the reader has dragged over; the spec
+            has an interval selection named brush for that.
+    """
+    filled = {**spec, "datasets": dict(data)}
+    if on_brush is None:
+        st.vega_lite_chart(None, filled, key=key, alt=alt)
+        return
+
+    def brushed() -> None:
+        if chosen := st.session_state[key]["selection"].get("brush", {}).get("x"):
+            on_brush(float(min(chosen)), float(max(chosen)))
+
+    st.vega_lite_chart(None, filled, key=key, alt=alt, on_select=brushed, selection_mode="brush")
 
 
 def as_arrow(table: pl.DataFrame) -> pa.Table:

@@ -1,0 +1,72 @@
+-- One row is a metric of a session: how many values it has, the first, last, smallest and largest, and where those were.
+-- grain: session_id, name
+-- train_loss and val_loss of epochs are metrics like any other. Of ended sessions it is what the ingest has kept.
+WITH losses AS (
+  SELECT session_id, epoch, step, train_loss, val_loss
+  FROM training_epochs
+  WHERE session_id NOT IN (SELECT session_id FROM kept_curve_facts)
+  QUALIFY row_number() OVER (PARTITION BY session_id, epoch ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST) = 1
+),
+-- Of a repeated step the same as in metric_points, in half the time.
+logged AS (
+  SELECT session_id, name, step, finite_or_null(epoch) AS epoch, value
+  FROM metrics
+  WHERE session_id NOT IN (SELECT session_id FROM kept_curve_facts)
+  WINDOW in_turn AS (
+    PARTITION BY session_id, name
+    ORDER BY step, CASE WHEN step IS NULL THEN finite_or_null(epoch) END, attempt NULLS FIRST, logged_at NULLS FIRST
+  )
+  QUALIFY lead({'step': step, 'epoch': CASE WHEN step IS NULL THEN finite_or_null(epoch) END}) OVER in_turn
+    IS DISTINCT FROM {'step': step, 'epoch': CASE WHEN step IS NULL THEN finite_or_null(epoch) END}
+),
+points AS (
+  SELECT session_id, name, step, epoch, finite_or_null(value) AS value FROM logged WHERE value IS NOT NULL
+  UNION ALL
+  SELECT session_id, 'train_loss', step, CAST(epoch AS DOUBLE), finite_or_null(train_loss) FROM losses WHERE train_loss IS NOT NULL
+  UNION ALL
+  SELECT session_id, 'val_loss', step, CAST(epoch AS DOUBLE), finite_or_null(val_loss) FROM losses WHERE val_loss IS NOT NULL
+),
+summed AS (
+  SELECT
+    session_id,
+    name,
+    count(*) AS points,
+    count(value) AS finite_points,
+    arg_min_null(value, (coalesce(step, epoch), epoch, value)) AS first_value,
+    arg_max_null(value, (coalesce(step, epoch), epoch, value)) AS last_value,
+    min(value) AS min_value,
+    max(value) AS max_value,
+    arg_min_null({'step': step, 'epoch': epoch}, (value, coalesce(step, epoch), epoch)) FILTER (WHERE value IS NOT NULL) AS smallest,
+    arg_min_null({'step': step, 'epoch': epoch}, (-value, coalesce(step, epoch), epoch)) FILTER (WHERE value IS NOT NULL) AS largest
+  FROM points
+  GROUP BY session_id, name
+)
+SELECT
+  session_id,
+  name,
+  points,
+  finite_points,
+  first_value,
+  last_value,
+  min_value,
+  max_value,
+  min_step,
+  min_epoch,
+  max_step,
+  max_epoch
+FROM kept_metric_facts
+UNION ALL
+SELECT
+  session_id,
+  name,
+  points,
+  finite_points,
+  first_value,
+  last_value,
+  min_value,
+  max_value,
+  smallest.step,
+  smallest.epoch,
+  largest.step,
+  largest.epoch
+FROM summed
