@@ -47,9 +47,9 @@ compared AS (
 )
 SELECT
   agent_id,
-  session_id,
-  previous_session_id,
-  training_date,
-  len(changes) AS n_changes,
-  changes
+  session_id, -- The training.
+  previous_session_id, -- The agent's completed training before it.
+  training_date, -- When it was completed, UTC.
+  len(changes) AS n_changes, -- How many settings differ; NULL: unknown, or there was none before.
+  changes -- Each setting that differs, with its value before and after.
 FROM compared
