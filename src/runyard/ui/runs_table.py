@@ -12,12 +12,14 @@ import streamlit as st
 from runyard.charts.theme import LIGHT
 from runyard.core.clock import now
 from runyard.queries import runs, waste
+from runyard.queries.query import Query
 from runyard.runtime import Runtime
 from runyard.ui.figure import as_arrow
 from runyard.ui.yard import frame
 
 STATUSES = ("running", "queued", "completed", "failed", "cancelled")
 MOST_ROWS = 15
+_KEPT: tuple[runs.Kept, ...] = ("listed", "archived", "deleted", "all")
 _SIGNS = {"running": "▶", "queued": "◷", "completed": "✓", "failed": "✕", "cancelled": "⊘"}
 _COLOURS = (LIGHT.lines[0], "#6B7680", "#1B8A5A", "#C0392B", "#B8660B")
 # Up to the start they fill a window of 1360 pixels, which leaves 900 for the table; no label is cut off.
@@ -39,12 +41,33 @@ _COLUMNS: dict[str, Any] = {
     "started_at": st.column_config.DatetimeColumn("Start (UTC)", format="MM-DD HH:mm", width=97),
     "agent_id": st.column_config.TextColumn("Agent"),
     "model": st.column_config.TextColumn("Model"),
+    "group": st.column_config.TextColumn("Group"),
+    "tags": st.column_config.ListColumn("Tags"),
 }
 
 
-def show_runs(rt: Runtime, *, limit: int = 200) -> str | None:
-    """Show the newest runs; returns the id of the run whose details were asked for by a click just now."""
-    listing = frame(rt, runs.listing(limit=limit))
+def choose_listing(rt: Runtime) -> Query:
+    """Return the query of the runs to list; offers the tags and groups in use, and runs that were put away."""
+    known = frame(rt, runs.labels()).row(0, named=True)
+    tag, group, kept = None, None, _KEPT[0]
+    with st.container(horizontal=True):
+        if known["tags"]:
+            tag = st.selectbox("Tag", known["tags"], None, key="tag", bind="query-params", placeholder="Any", width=170)
+        if known["groups"]:
+            group = st.selectbox(
+                "Group", known["groups"], None, key="group", bind="query-params", placeholder="Any", width=170
+            )
+        if known["put_away"]:
+            kept = st.selectbox("Runs", _KEPT, key="kept", bind="query-params", width=170)
+    return runs.listing(tag=tag, group=group, kept=kept)
+
+
+def show_runs(rt: Runtime, listed: Query) -> str | None:
+    """Show runs; returns the id of the run whose details were asked for by a click just now."""
+    listing = frame(rt, listed)
+    if listing.is_empty():
+        st.info("No run fits what you look for.", icon=":material/filter_alt_off:")
+        return None
     wasted = frame(rt, waste.of_runs())
     ids = [UUID(run_id) for run_id in listing["id"]]
     losses = frame(rt, runs.loss_histories(ids)).rename({"session_id": "id"})
@@ -81,6 +104,8 @@ def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> p
         "started_at",
         "agent_id",
         pl.coalesce("base_model", pl.lit("")).alias("model"),
+        pl.col("run_group").alias("group"),
+        "tags",
     )
 
 
