@@ -11,6 +11,8 @@ from runyard.queries.query import Argument, Query
 Axis = Literal["step", "epoch", "minutes", "usd"]
 MOST_BUCKETS = 300
 _MOST_POINTS = 12_000  # of all curves of a chart together
+# As curve_points names them.
+_EPOCH_CURVES = ("train_loss", "val_loss", "val_metric", "learning_rate", "gradient_norm", "epoch_seconds")
 
 
 def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
@@ -105,6 +107,34 @@ def curves(
         "FROM kept\n"
         "ORDER BY session_id, x, y",
         tuple(arguments),
+    )
+
+
+def unusable(run_ids: Sequence[UUID], source: str, name: str) -> Query:
+    """Return how many values of one curve of each run are measured and not finite: no chart has a place for them."""
+    if source == "metric":
+        return Query(
+            "SELECT session_id, count(*) AS unusable\n"
+            "FROM metric_points\n"
+            f"WHERE session_id IN ({_marks(run_ids)}) AND name = ? AND measured AND value IS NULL\n"
+            "GROUP BY session_id",
+            (*run_ids, name),
+        )
+    columns = " ".join(f"WHEN '{column}' THEN {column}" for column in _EPOCH_CURVES)
+    return Query(
+        "WITH logged AS (\n"
+        f"  SELECT session_id, CASE ? {columns} END AS value\n"
+        "  FROM training_epochs\n"
+        f"  WHERE session_id IN ({_marks(run_ids)})\n"
+        "  QUALIFY row_number() OVER (\n"
+        "    PARTITION BY session_id, epoch ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST\n"
+        "  ) = 1\n"
+        ")\n"
+        "SELECT session_id, count(*) AS unusable\n"
+        "FROM logged\n"
+        "WHERE NOT isfinite(value)\n"
+        "GROUP BY session_id",
+        (name, *run_ids),
     )
 
 
