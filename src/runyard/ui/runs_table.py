@@ -14,7 +14,7 @@ from runyard.core.clock import now
 from runyard.queries import runs, waste
 from runyard.queries.query import Query
 from runyard.runtime import Runtime
-from runyard.ui.figure import as_arrow
+from runyard.ui.openable import show_openable
 from runyard.ui.yard import frame
 
 STATUSES = ("running", "queued", "completed", "failed", "cancelled")
@@ -28,7 +28,7 @@ _COLUMNS: dict[str, Any] = {
         "Status", options=[f"{_SIGNS[word]} {word}" for word in STATUSES], color=list(_COLOURS), width=106
     ),
     "name": st.column_config.TextColumn("Run", width=144),
-    "details": st.column_config.ButtonColumn("Details", key="overview-open", type="tertiary", width=70),
+    "details": 70,
     "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=86),
     "epochs": st.column_config.TextColumn("Epochs", help="Finished / planned", alignment="right", width=66),
     "val_losses": st.column_config.LineChartColumn("Loss", help="Validation loss over the epochs", width=70),
@@ -72,18 +72,14 @@ def show_runs(rt: Runtime, listed: Query) -> str | None:
     ids = [UUID(run_id) for run_id in listing["id"]]
     losses = frame(rt, runs.loss_histories(ids)).rename({"session_id": "id"})
     table = arranged(listing.join(wasted, on="id", how="left", maintain_order="left"), losses, now())
-    clicked = st.session_state.get("overview-open")
-    st.dataframe(
-        as_arrow(table),
-        lazy=False,
-        key="overview-runs",
-        hide_index=True,
-        column_config=_COLUMNS,
-        height="content" if table.height <= MOST_ROWS else 35 * (MOST_ROWS + 1),
-        placeholder="",
+    return show_openable(
+        table,
+        _COLUMNS,
+        run_ids=listing["id"],
+        key="overview",
         alt="Runs, newest first, with status, progress, best loss, time and cost",
+        most_rows=MOST_ROWS,
     )
-    return str(ids[clicked["row"]]) if clicked and clicked["row"] < len(ids) else None
 
 
 def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> pl.DataFrame:
@@ -93,7 +89,6 @@ def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> p
     return listing.join(losses, on="id", how="left", maintain_order="left").select(
         pl.concat_list(status).alias("status"),
         pl.col("name").fill_null("unnamed"),
-        pl.lit(":material/open_in_full: Open").alias("details"),
         (100 * pl.col("progress")).alias("progress"),
         pl.format("{} / {}", pl.col("completed_epochs").fill_null(0), pl.col("total_epochs")).alias("epochs"),
         "val_losses",
