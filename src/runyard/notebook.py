@@ -101,12 +101,14 @@ def _chart(run: dict[str, Any], curves: pl.DataFrame, lines: list[str]) -> dict[
 
     drawn = thin(curves, ("train_loss", "val_loss"), limit=_MOST_POINTS)
     named = {"curve": drawn.frame, "best": best_mark(run, curves), "waste": waste_band(run), "stops": stop_marks(run)}
+    colours = palette(dark=False)  # a notebook does not say how it looks
     below = [*lines[1:], *([drawn.note] if drawn.note else [])]
     return {
         **loss_curves(log=False, dark=False),
         "title": {"text": lines[0], "subtitle": below, "anchor": "start"},
         "width": _WIDTH,
-        "background": palette(dark=False).background,
+        "background": colours.background,
+        "config": {"range": {"category": list(colours.lines)}},
         "datasets": {name: _rows(table) for name, table in named.items()},
     }
 
