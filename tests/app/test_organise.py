@@ -112,6 +112,7 @@ def test_an_archived_run_says_so_and_comes_back(visit: Visit, full: Full, home: 
     assert "archived" in badges(at)
     assert "watch-cnn" not in names(visit(home))
     assert names(listed(visit, home, "archived")) == {"watch-cnn"}
+    assert "watch-cnn" in names(visit(home, "compare")), "comparisons keep what is archived"
     at.button(key="run-unarchive").click().run()
     assert "archived" not in badges(at)
     assert "watch-cnn" in names(visit(home))
@@ -134,6 +135,7 @@ def test_deleting_asks_first_and_can_be_undone(visit: Visit, full: Full, home: P
     assert "Nothing that was logged is lost" in at.warning[0].value
     assert "watch-cnn" not in names(visit(home))
     assert names(listed(visit, home, "deleted")) == {"watch-cnn"}
+    assert "watch-cnn" not in names(visit(home, "compare", runs=str(run)))
 
     at.button(key="run-undelete").click().run()
     assert stored(home, run)["deleted_at"] is None

@@ -16,7 +16,7 @@ _EPOCH_CURVES = ("train_loss", "val_loss", "val_metric", "learning_rate", "gradi
 
 
 def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
-    """Return the newest runs, and those named, with tags, result and cost."""
+    """Return the newest runs, and those named, with tags, result and cost; archived ones too, but none deleted."""
     named = f" OR view.id IN ({_marks(also)})" if also else ""
     return Query(
         "SELECT\n"
@@ -26,7 +26,9 @@ def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
         "  60 * view.compute_hours AS minutes, view.cost_usd::DOUBLE AS cost_usd, view.queued_at\n"
         "FROM run_overview AS view\n"
         "JOIN runs AS run ON run.id = view.id\n"
-        f"WHERE view.id IN (SELECT id FROM runs ORDER BY queued_at DESC, id DESC LIMIT ?){named}\n"
+        "WHERE run.deleted_at IS NULL\n"
+        "  AND (view.id IN (SELECT id FROM runs WHERE deleted_at IS NULL ORDER BY queued_at DESC, id DESC LIMIT ?)"
+        f"{named})\n"
         "ORDER BY view.queued_at DESC, view.id DESC",
         (limit, *also),
     )
