@@ -14,7 +14,7 @@ WITH trained AS (
     )) AS settings
   FROM training_sessions AS s
   LEFT JOIN runs AS r ON r.id = s.id
-  WHERE s.status = 'completed' AND s.completed_at IS NOT NULL AND r.parent_run_id IS NULL
+  WHERE s.status = 'completed' AND s.completed_at IS NOT NULL AND r.parent_run_id IS NULL AND r.deleted_at IS NULL
 ),
 neighbours AS (
   SELECT
