@@ -7,7 +7,7 @@ from runyard.ui.backlog import show_backlog
 from runyard.ui.demo import show_demo_notes
 from runyard.ui.errors import sentences
 from runyard.ui.figure import show_empty, show_sql
-from runyard.ui.runs_table import known_sums, show_runs
+from runyard.ui.runs_table import choose_listing, known_sums, show_runs
 from runyard.ui.text import dollars, hours, share
 from runyard.ui.yard import frame, yard
 
@@ -49,9 +49,12 @@ def show_overview() -> None:
         show_backlog(rt)
         show_figures(frame(rt, runs.totals()).row(0, named=True))
         st.subheader("Runs", anchor=False)
-        opened = show_runs(rt)
+        listed = choose_listing(rt)
+        opened = show_runs(rt, listed)
         if opened:
             st.switch_page("page/run.py", query_params={"id": opened})
+        with st.expander("SQL", icon=":material/database:"):
+            show_sql(runs.listing_with_waste(listed))
 
 
 show_demo_notes(rt)
@@ -65,5 +68,3 @@ if totals["runs"] == 0:
     )
 else:
     show_overview()
-    with st.expander("SQL", icon=":material/database:"):
-        show_sql(runs.listing_with_waste())

@@ -6,6 +6,7 @@ from runyard.core.clock import now
 from runyard.queries import runs
 from runyard.ui.figure import show_empty, show_sql
 from runyard.ui.live_view import show_log
+from runyard.ui.organise import show_labels, show_organise, show_put_away
 from runyard.ui.run_config import show_config
 from runyard.ui.run_tabs import show_curves_tab, show_environment, show_events, show_resources_tab, show_summary
 from runyard.ui.run_view import ACTIVE, report, run_named, show_actions, show_failure, show_status
@@ -30,16 +31,21 @@ if run is None:
 with st.container(horizontal=True, vertical_alignment="center"):
     st.subheader(escape(run["name"] or "unnamed"), anchor=False, width="content")
     show_status(run["status"])
+    show_put_away(run)
     st.caption(
         f"queued {age(run['queued_at'], now())} · agent {escape(run['agent_id'] or '–')} · `{run['id']}`",
         width="content",
     )
     st.space("stretch")
-    if run["status"] in ACTIVE and st.button("Watch live", icon=":material/monitoring:", key="run-live"):
-        st.switch_page("page/live.py", query_params={"run": str(run_id)})
-    if st.button("Compare", icon=":material/compare_arrows:", key="run-compare"):
-        st.switch_page("page/compare.py", query_params={"runs": str(run_id)})
-    show_actions(rt, run, key="run")
+    with st.container(horizontal=True, width="content"):
+        if run["status"] in ACTIVE and st.button("Watch live", icon=":material/monitoring:", key="run-live"):
+            st.switch_page("page/live.py", query_params={"run": str(run_id)})
+        if st.button("Compare", icon=":material/compare_arrows:", key="run-compare"):
+            st.switch_page("page/compare.py", query_params={"runs": str(run_id)})
+        if run["deleted_at"] is None:
+            show_actions(rt, run, key="run")
+        show_organise(rt, run)
+show_labels(rt, run)
 show_failure(run)
 
 summary, curves, config, environment, resources, log, events = st.tabs(TABS, key="tab", bind="query-params")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyRelation
 
+    from runyard.notebook import RunCard
+
 __all__ = [
     "Run",
     "define_metric",
@@ -36,6 +38,7 @@ __all__ = [
     "record_feedback",
     "record_task_score",
     "record_update",
+    "run",
 ]
 
 
@@ -75,3 +78,18 @@ def query(sql: str, *, home: str | Path | None = None) -> DuckDBPyRelation:
         return runtime.store.relation(sql)
     finally:
         runtime.close()
+
+
+def run(ref: str = "@latest", *, home: str | Path | None = None) -> RunCard:
+    """Return a run to look at: a notebook shows its status, best epoch and loss curves, `print` the same in words.
+
+    Args:
+        ref: id, unique prefix, name, `@latest` or `@best:METRIC`.
+
+    Raises:
+        NotFound: there is no yard, or no such run.
+        Conflict: several runs fit.
+    """
+    from runyard.notebook import card
+
+    return card(ref, home)

@@ -55,6 +55,15 @@ class Run:
         self._thread = threading.Thread(target=self._tick, name="runyard", daemon=True)
         self._uncaught: BaseException | None = None
 
+    def __repr__(self) -> str:
+        return f"<run {self.name}, {'ended' if self._closed else 'open'}, {self.id}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Show the run in a notebook: status, best epoch and loss curves so far."""
+        from runyard.notebook import bundle
+
+        return bundle(self.yard.home, self.id)
+
     @property
     def has_ended(self) -> bool:
         """Whether `finish` was called, by somebody or by the end of the script."""

@@ -173,6 +173,34 @@ def test_repetitions_become_one_line_in_a_band(visit: Visit, full: Full) -> None
     assert (first["low"], first["high"], first["runs"]) == (losses.min(), losses.max(), 2)
 
 
+@pytest.mark.parametrize("grouped", ["false", "true"])
+def test_values_that_are_not_finite_are_counted(visit: Visit, full: Full, grouped: str) -> None:
+    pair = ",".join(str(full[1][name]) for name in ("watch-cnn", "reviews-lora-hot"))
+
+    at = visit(full[0], "compare", runs=pair, **{"compare-group": grouped})
+    assert any("1 value is not finite (B)" in caption.value for caption in at.caption), "its last loss is NaN"
+
+    at = visit(full[0], "compare", runs=pair, curve="epoch/train_loss", **{"compare-group": grouped})
+    assert not any("not finite" in caption.value for caption in at.caption)
+
+
+def test_metrics_that_are_not_finite_are_counted_as_they_count(tmp_path: Path) -> None:
+    yard, run = Yard(tmp_path / "yard"), new_id()
+    yard.create()
+    journal = Journal(yard.events / "odd.jsonl")
+    journal.write({"k": "queued", "run": str(run), "at": START, "attempt": 1, "kind": "train", "config": {}})
+    for attempt, values in ((1, (math.nan, 1.0, math.inf)), (2, (2.0, math.nan, -math.inf))):
+        for step, value in enumerate(values, start=1):
+            journal.write({"k": "metrics", "run": str(run), "at": START + attempt, "attempt": attempt, "step": step,
+                           "metrics": [{"name": "f1", "value": value}]})  # fmt: skip
+    journal.close()
+    store = Store(yard)
+    store.ingest(verb="test", wait_seconds=20, snapshot=True)
+    query = compare.unusable([run], "metric", "f1")
+
+    assert store.read(query.sql, list(query.arguments))["unusable"].to_list() == [2], "of the last attempt alone"
+
+
 def test_settings_that_differ_are_listed_and_no_others(visit: Visit, full: Full) -> None:
     at = visit(full[0], "compare")
     pair = [str(full[1][name]) for name in ("watch-cnn", "reviews-lora")]
@@ -260,6 +288,7 @@ def test_pasted_into_a_stock_duckdb_it_gives_the_same_numbers(full: Full) -> Non
         compare.curves(ids, "metric", "accuracy", x="usd", between=(0.0001, 0.002)),
         compare.means(ids, "epoch", "val_loss"),
         compare.differences(ids),
+        compare.unusable([full[1]["reviews-lora-hot"]], "epoch", "val_loss"),
     )
     with duckdb.connect(str(Yard(full[0]).link), read_only=True) as shell:
         for query in queries:

@@ -236,3 +236,30 @@ def test_the_page_s_lists_say_the_same_in_a_stock_duckdb(full: Full) -> None:
     with duckdb.connect(str(Yard(full[0]).link), read_only=True) as shell:
         for query in (schema.relations(), schema.columns("runs")):
             assert shell.sql(query.shell).pl().rows() == store.read(query.sql, list(query.arguments)).rows()
+
+
+def test_lineage_is_drawn_for_the_column_in_the_address(visit: Visit, full: Full) -> None:
+    address = {"sql-part": "Lineage", "lineage-view": "waste_ledger", "lineage-column": "saved_usd"}
+    at = visit(full[0], "sql", **address)
+
+    drawn = at.get("graphviz_chart")[0].proto.spec
+    assert '"training_sessions":"training_cost_usd":e -> "waste_ledger":"saved_usd":w' in drawn
+    assert '"training_epochs":"val_loss":e -> "curves":"loss":w' in drawn, "through the views between"
+    sources = at.dataframe[0].value
+    assert ("training_sessions", "training_cost_usd") in set(zip(sources["table"], sources["source"], strict=True))
+    assert at.code[0].value == "runyard lineage waste_ledger saved_usd"
+    assert any("Dollars the rule would have saved" in caption.value for caption in at.caption)
+
+    at.selectbox(key="lineage-view").set_value("curves").run()
+
+    assert not at.exception
+    assert at.code[0].value == "runyard lineage curves agent_id", "another view, its first column"
+
+
+def test_a_view_leads_to_its_lineage(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "sql", **{"sql-relation": "run_scores (view)"})
+
+    at.button(key="sql-lineage").click().run()
+
+    assert '"run_scores"' in at.get("graphviz_chart")[0].proto.spec
+    assert not at.text_area, "the statement is on the other tab"

@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +46,26 @@ def settled(page: Page) -> None:
     """Wait until the page's script is through, and check that it did not fail."""
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def look_over(page: Page, addresses: Mapping[str, int], pictures: Path) -> None:
+    """Open each address: its charts are drawn, nothing is refused by the policy, and nothing scrolls sideways.
+
+    Args:
+        addresses: each with how many Vega-Lite charts it has.
+        pictures: where a screenshot of each is left.
+    """
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
+    for number, (address, charts) in enumerate(addresses.items()):
+        page.goto(address)
+        settled(page)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        drawn = page.get_by_test_id("stVegaLiteChart")
+        expect(drawn, address).to_have_count(charts)
+        for place in range(charts):
+            drawn.nth(place).locator("svg, canvas").first.wait_for()
+        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not wide, f"{address} scrolls sideways"
+        page.screenshot(path=pictures / f"{number}.png", full_page=True)
+    assert not refused

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
-from served import Served, settled
+from playwright.sync_api import Page
+from served import Served, look_over
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
 
@@ -33,17 +33,4 @@ def taught(serve_yard: Callable[[Path], Served], tmp_path_factory: pytest.TempPa
 def test_the_page_is_drawn_in_both_themes(
     taught: Served, open_browser: Callable[..., Page], scheme: str, tmp_path: Path
 ) -> None:
-    page = open_browser(taught.url, scheme=scheme)
-    refused: list[str] = []
-    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
-    for number, (address, charts) in enumerate(ADDRESSES.items()):
-        page.goto(address)
-        settled(page)
-        drawn = page.get_by_test_id("stVegaLiteChart")
-        expect(drawn).to_have_count(charts)
-        for place in range(charts):
-            drawn.nth(place).locator("svg, canvas").first.wait_for()
-        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        assert not wide, f"{address} scrolls sideways"
-        page.screenshot(path=tmp_path / f"{number}-{scheme}.png", full_page=True)
-    assert not refused
+    look_over(open_browser(taught.url, scheme=scheme), ADDRESSES, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,18 @@ def test_a_select_in_any_form_is_answered(command: Command, home: Path, statemen
 @pytest.mark.parametrize("statement", ["SHOW TABLES", "DESCRIBE runs", "SUMMARIZE runs", "VALUES (1, 2)"])
 def test_statements_that_only_describe_are_answered(command: Command, home: Path, statement: str) -> None:
     assert command("--yard", home, "sql", statement, "--format", "json").rows
+
+
+def test_the_help_says_how_to_learn_what_columns_mean(command: Command, home: Path) -> None:
+    told = " ".join(command("sql", "--help").out.replace("│", " ").split())
+    views, columns = re.findall(r'runyard sql "(SELECT [^"]+)"', told)
+    named = {row["view_name"]: row["comment"] for row in command("--yard", home, "sql", views, "--format", "json").rows}
+    assert "early stopping" in named["overtraining_waste"]
+    meant = {
+        row["column_name"]: row["comment"] for row in command("--yard", home, "sql", columns, "--format", "json").rows
+    }
+    assert meant["es_saved_epochs"] == "Epochs that early stopping would have saved."
+    assert all(meant.values())
 
 
 def test_what_was_just_journalled_is_in_the_answer(command: Command, home: Path) -> None:

@@ -86,9 +86,14 @@ def test_a_handover_opens_in_stock_duckdb_with_views_and_comments(command: Comma
     with duckdb.connect(str(file)) as db:
         assert db.execute("SELECT count(*) FROM training_epochs").fetchone() == (6,)
         assert db.execute("SELECT count(*) FROM overtraining_waste").fetchone() == (2,)
-        comments = db.execute("SELECT count(comment) FROM duckdb_views() WHERE NOT internal").fetchone()
-        assert comments is not None
-        assert comments[0] > 10
+        views = db.execute("SELECT count(*), count(comment) FROM duckdb_views() WHERE NOT internal").fetchone()
+        assert views is not None
+        assert views[0] == views[1] > 10
+        columns = dict(
+            db.execute("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'run_overview'").fetchall()
+        )
+        assert columns["progress"] == "How much of the planned training is done, 0 to 1."
+        assert columns["name"] == "What people call it; need not be unique.", "as in the table that it comes from"
 
 
 def test_a_merged_yard_has_the_rows_of_both_and_a_second_time_nothing_new(

@@ -193,6 +193,36 @@ def test_a_keras_fit_becomes_a_run(home: Path) -> None:
     assert [row["value"] for row in scores] == pytest.approx(history["val_mae"])
 
 
+def test_a_keras_fit_stops_when_its_run_is_cancelled(home: Path) -> None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    keras = library("keras")
+    import numpy as np
+
+    class Cancel(keras.callbacks.Callback):  # type: ignore[name-defined,misc]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                (hook._run.yard.run(hook._run.id).cancel).touch()
+
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", loss="mse")
+    hook = runyard.integrations.KerasCallback(home=home)
+    model.fit(np.ones((8, 2)), np.ones(8), epochs=50, batch_size=4, verbose=0, callbacks=[hook, Cancel()])
+    (run,) = rows("FROM runs JOIN training_sessions USING (id)", home)
+    assert (run["status"], run["completed_epochs"]) == ("cancelled", 3), "the epoch after the word is the last"
+
+
+def test_an_optuna_study_stops_when_its_run_is_cancelled(home: Path) -> None:
+    optuna = library("optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with runyard.init(home=home) as run:
+        (home / "runs" / str(run.id) / "cancel").touch()
+        study = optuna.create_study()
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=50,
+                       callbacks=[runyard.integrations.OptunaCallback()])  # fmt: skip
+        assert len(study.trials) == 1
+        assert not run.has_ended, "who opened it ends it"
+
+
 def test_an_optuna_study_becomes_a_run(home: Path) -> None:
     optuna = library("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 
 from runyard.core.errors import Invalid
-from runyard.service.lineage import DIALECTS, origins, translated
+from runyard.service.lineage import DIALECTS, Step, origins, steps, translated
 from runyard.store import catalog
 from runyard.store.migrate import views
 
@@ -35,6 +35,18 @@ def test_every_view_rests_on_tables_of_events(view: str) -> None:
         for origin in origins(view, column):
             assert origin.table in tables
             assert origin.source in catalog.columns()[origin.table]
+
+
+def test_the_steps_of_a_number_lead_from_view_to_view_to_the_tables() -> None:
+    found = steps("run_report", "wasted_cost_usd")
+    assert found[0] == Step("run_report", "wasted_cost_usd", "overtraining_waste", "wasted_cost_usd")
+    assert Step("overtraining_waste", "wasted_cost_usd", "curves", "epoch_seconds") in found
+    ends = {(step.relation, step.source) for step in found} - {(step.view, step.column) for step in found}
+    assert ends == {(origin.table, origin.source) for origin in origins("run_report", "wasted_cost_usd")}
+
+
+def test_a_count_of_rows_is_made_of_no_column() -> None:
+    assert steps("waste_by_month", "runs") == []
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,13 @@ def test_neighbours_are_completed_trainings_of_the_same_agent_and_no_children(em
     ]
 
 
+def test_a_deleted_training_is_nobody_s_neighbour(empty: Any) -> None:
+    trained(empty, {"seed": 1}, {"seed": 2}, {"seed": 1})
+    empty.duck.execute(f"UPDATE runs SET deleted_at = TIMESTAMP '2026-03-09' WHERE id = '{UUID(int=2)}'")
+
+    assert changes(empty) == [(None, []), (0, [])]
+
+
 def test_what_lies_deeper_than_four_levels_is_compared_as_a_whole(empty: Any) -> None:
     deep = [{"a": {"b": {"c": {"d": {"e": value}}}}, "f": {}} for value in (1, 2)]
     trained(empty, *deep)

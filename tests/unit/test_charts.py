@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from runyard.charts.compare import LETTERS, compared
+from runyard.charts.lineage import lineage_graph
 from runyard.charts.live import live_line, live_loss, with_rows
 from runyard.charts.loss import loss_curves
 from runyard.charts.series import series
@@ -104,3 +105,18 @@ def test_waste_charts_name_their_data_and_units() -> None:
     without = rule_lines(value_title="saved (USD)", dark=True)
     assert len(with_limit["layer"]) == len(without["layer"]) + 1
     assert {layer["data"]["name"] for layer in convergence_dots(dark=False)["layer"]} == {"dots", "diagonal"}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_lineage_joins_each_column_to_what_it_is_made_of(dark: bool) -> None:
+    links = [("shown", "cost", "facts", "usd"), ("facts", "usd", "prices", "usd"), ("facts", "usd", "runs", "<hours>")]
+    dot = lineage_graph(links, asked=("shown", "cost"), dark=dark)
+
+    assert dot.count(" -> ") == 3
+    assert '"facts":"usd":e -> "shown":"cost":w;' in dot
+    boxes = [line for line in dot.splitlines() if "[label=<" in line]
+    assert [box.split('"')[1] for box in boxes] == ["shown", "facts", "prices", "runs"]
+    assert "&lt;hours&gt;" in dot, "names are text, not markup"
+    alone = lineage_graph([], asked=("shown", "runs"), dark=dark)
+    assert " -> " not in alone
+    assert 'PORT="runs"' in alone

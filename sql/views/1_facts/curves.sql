@@ -5,15 +5,15 @@
 -- `is_kept` says that the ingest has worked out the facts of the session: see curve_facts.
 SELECT
   s.agent_id,
-  s.id AS session_id,
-  e.epoch,
-  (CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END) IS NOT NULL AS evaluated,
+  s.id AS session_id, -- The session.
+  e.epoch, -- 1-based; NULL for a session without epochs.
+  (CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END) IS NOT NULL AS evaluated, -- Whether the monitored value was measured at all.
   oriented_loss(
     finite_or_null(
       CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END
     ),
     s.monitor_mode
-  ) AS loss,
+  ) AS loss, -- The monitored value turned so that smaller is better; NULL where it is not finite.
   finite_or_null(e.train_loss) AS train_loss,
   finite_or_null(e.epoch_seconds) AS epoch_seconds,
   s.is_kept

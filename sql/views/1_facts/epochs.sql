@@ -10,16 +10,16 @@ SELECT
   finite_or_null(e.train_loss) AS train_loss,
   finite_or_null(e.val_loss) AS val_loss,
   finite_or_null(e.val_metric) AS val_metric,
-  (CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END) IS NOT NULL AS evaluated,
+  (CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END) IS NOT NULL AS evaluated, -- Whether the monitored value was measured at all.
   finite_or_null(
     CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END
-  ) AS monitored,
+  ) AS monitored, -- What early stopping watches: val_loss or val_metric; NULL where it is not finite.
   oriented_loss(
     finite_or_null(
       CASE WHEN coalesce(s.monitor_metric, 'val_loss') = 'val_loss' THEN e.val_loss ELSE e.val_metric END
     ),
     s.monitor_mode
-  ) AS loss,
+  ) AS loss, -- The monitored value turned so that smaller is better.
   finite_or_null(e.epoch_seconds) AS epoch_seconds,
   finite_or_null(e.learning_rate) AS learning_rate,
   finite_or_null(e.gradient_norm) AS gradient_norm,

@@ -8,7 +8,7 @@ SELECT
   task,
   finite_or_null(score) AS score,
   coalesce(higher_is_better, true) AS higher_is_better,
-  CASE WHEN coalesce(higher_is_better, true) THEN 1 ELSE -1 END * finite_or_null(score) AS goodness,
+  CASE WHEN coalesce(higher_is_better, true) THEN 1 ELSE -1 END * finite_or_null(score) AS goodness, -- The score turned so that larger is better.
   update_id,
   scored_at
 FROM task_scores

@@ -14,7 +14,7 @@ WITH trained AS (
     )) AS settings
   FROM training_sessions AS s
   LEFT JOIN runs AS r ON r.id = s.id
-  WHERE s.status = 'completed' AND s.completed_at IS NOT NULL AND r.parent_run_id IS NULL
+  WHERE s.status = 'completed' AND s.completed_at IS NOT NULL AND r.parent_run_id IS NULL AND r.deleted_at IS NULL
 ),
 neighbours AS (
   SELECT
@@ -47,9 +47,9 @@ compared AS (
 )
 SELECT
   agent_id,
-  session_id,
-  previous_session_id,
-  training_date,
-  len(changes) AS n_changes,
-  changes
+  session_id, -- The training.
+  previous_session_id, -- The agent's completed training before it.
+  training_date, -- When it was completed, UTC.
+  len(changes) AS n_changes, -- How many settings differ; NULL: unknown, or there was none before.
+  changes -- Each setting that differs, with its value before and after.
 FROM compared

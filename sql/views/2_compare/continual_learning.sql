@@ -27,14 +27,14 @@ tasks AS (
 )
 SELECT
   agent_id,
-  count(*) AS tasks,
-  any_value(last_index) AS updates,
-  finite_or_null(avg(last_score)) AS average_accuracy,
-  finite_or_null(avg(last_goodness - learned) FILTER (WHERE task_index < last_index)) AS backward_transfer,
-  finite_or_null(avg(beforehand - untrained) FILTER (WHERE task_index > 1)) AS forward_transfer,
+  count(*) AS tasks, -- How many tasks were scored.
+  any_value(last_index) AS updates, -- The index of the last scored update.
+  finite_or_null(avg(last_score)) AS average_accuracy, -- Mean score on all tasks after the last update.
+  finite_or_null(avg(last_goodness - learned) FILTER (WHERE task_index < last_index)) AS backward_transfer, -- Mean over older tasks: now minus just after it was learned; negative = forgotten.
+  finite_or_null(avg(beforehand - untrained) FILTER (WHERE task_index > 1)) AS forward_transfer, -- Mean over later tasks: just before it was learned minus untrained.
   finite_or_null(
     avg(best_before - last_goodness) FILTER (WHERE task_index < last_index)
-  ) AS catastrophic_forgetting_score,
-  finite_or_null(avg(worst_since) FILTER (WHERE task_index < last_index)) AS stability_score
+  ) AS catastrophic_forgetting_score, -- Mean over older tasks: the best it ever was minus now; low is good.
+  finite_or_null(avg(worst_since) FILTER (WHERE task_index < last_index)) AS stability_score -- Mean over older tasks of the worst score since it was learned (min-ACC).
 FROM tasks
 GROUP BY agent_id

@@ -36,17 +36,17 @@ votes AS (
 )
 SELECT
   v.agent_id,
-  v.events,
-  v.positive,
-  v.negative,
-  safe_divide(v.positive, v.positive + v.negative) AS positive_feedback_ratio,
-  wilson_bound(v.positive, v.positive + v.negative, -1) AS low,
-  wilson_bound(v.positive, v.positive + v.negative, 1) AS high,
-  coalesce(i.judged_items, 0) AS judged_items,
-  coalesce(i.fixed_items, 0) AS fixed_items,
-  coalesce(i.broken_items, 0) AS broken_items,
-  safe_divide(i.fixed_items, i.wrong_items) AS learning_from_mistakes_score,
-  safe_divide(i.broken_items, i.judged_items) AS negative_flip_rate,
-  safe_divide(i.fixed_items - i.broken_items, i.judged_items) AS feedback_impact_score
+  v.events, -- How many judgements.
+  v.positive, -- Judgements of content users.
+  v.negative, -- Judgements of users who were not.
+  safe_divide(v.positive, v.positive + v.negative) AS positive_feedback_ratio, -- positive / (positive + negative), 0 to 1.
+  wilson_bound(v.positive, v.positive + v.negative, -1) AS low, -- Lower end of its 95 % interval (Wilson).
+  wilson_bound(v.positive, v.positive + v.negative, 1) AS high, -- Upper end of its 95 % interval (Wilson).
+  coalesce(i.judged_items, 0) AS judged_items, -- Items judged before and after the update.
+  coalesce(i.fixed_items, 0) AS fixed_items, -- Wrong before, right after.
+  coalesce(i.broken_items, 0) AS broken_items, -- Right before, wrong after.
+  safe_divide(i.fixed_items, i.wrong_items) AS learning_from_mistakes_score, -- fixed_items / items wrong before, 0 to 1.
+  safe_divide(i.broken_items, i.judged_items) AS negative_flip_rate, -- broken_items / judged_items, 0 to 1; low is good.
+  safe_divide(i.fixed_items - i.broken_items, i.judged_items) AS feedback_impact_score -- Share of right items after minus before, -1 to 1.
 FROM votes AS v
 LEFT JOIN items AS i ON i.agent_id IS NOT DISTINCT FROM v.agent_id

@@ -46,10 +46,10 @@ judged AS (
 SELECT
   n.session_id,
   n.step,
-  n.norm,
-  j.median_norm,
-  finite_or_null(j.z) AS modified_z,
-  is_explosion(n.norm, j.z, j.median_norm) AS gradient_explosion_detected,
-  is_vanishing(n.norm, j.z, j.median_norm) AS gradient_vanishing_detected
+  n.norm, -- The gradient norm; NULL where it is not finite.
+  j.median_norm, -- Median of the usable norms before it.
+  finite_or_null(j.z) AS modified_z, -- How far it is from those before it (Iglewicz & Hoaglin 1993).
+  is_explosion(n.norm, j.z, j.median_norm) AS gradient_explosion_detected, -- Not finite, or z > 3.5 and 10 times the median or more.
+  is_vanishing(n.norm, j.z, j.median_norm) AS gradient_vanishing_detected -- Next to nothing, or z < -3.5 and a tenth of the median or less.
 FROM norms AS n
 LEFT JOIN judged AS j ON j.session_id = n.session_id AND j.step = n.step

@@ -33,15 +33,15 @@ aimed AS (
 SELECT
   session_id,
   name,
-  goal,
-  unit,
-  points,
-  finite_points,
-  first_value,
-  last_value,
-  min_value,
-  max_value,
-  CASE goal WHEN 'min' THEN min_value WHEN 'max' THEN max_value END AS best_value,
-  CASE goal WHEN 'min' THEN min_step WHEN 'max' THEN max_step END AS best_step,
-  CASE goal WHEN 'min' THEN min_epoch WHEN 'max' THEN max_epoch END AS best_epoch
+  goal, -- min or max: which values are good; NULL: nobody said.
+  unit, -- As define_metric gave it.
+  points, -- How often it was measured.
+  finite_points, -- How often it was finite.
+  first_value, -- The first value; NULL where it was not finite.
+  last_value, -- The last value; NULL where it was not finite.
+  min_value, -- The smallest finite value.
+  max_value, -- The largest finite value.
+  CASE goal WHEN 'min' THEN min_value WHEN 'max' THEN max_value END AS best_value, -- The best finite value by its goal.
+  CASE goal WHEN 'min' THEN min_step WHEN 'max' THEN max_step END AS best_step, -- The step of the best value, the earliest of equals.
+  CASE goal WHEN 'min' THEN min_epoch WHEN 'max' THEN max_epoch END AS best_epoch -- The epoch of the best value; 0.5 is half way through the first.
 FROM aimed

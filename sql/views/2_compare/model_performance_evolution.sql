@@ -82,28 +82,28 @@ improved AS (
 )
 SELECT
   agent_id,
-  session_id,
+  session_id, -- The training.
   model_version,
-  training_date,
+  training_date, -- When it was completed, UTC.
   benchmark_name,
-  n_benchmarks,
+  n_benchmarks, -- How many finite accuracy scores it has.
   best_validation_loss,
-  post_training_accuracy,
-  post_training_speed,
-  prev_accuracy,
-  prev_speed,
-  accuracy_improvement,
-  accuracy_improvement_pct,
-  speed_improvement,
-  speed_improvement_pct,
+  post_training_accuracy, -- Mean accuracy score after the training.
+  post_training_speed, -- Mean speed after the training, examples per second.
+  prev_accuracy, -- post_training_accuracy of the last training before it that has one.
+  prev_speed, -- post_training_speed of the last training before it that has one.
+  accuracy_improvement, -- After minus before, turned so that positive is better.
+  accuracy_improvement_pct, -- accuracy_improvement in % of the score before.
+  speed_improvement, -- After minus before, examples per second.
+  speed_improvement_pct, -- speed_improvement in % of the speed before.
   improvement_label(
     post_training_accuracy, prev_accuracy, accuracy_improvement, accuracy_improvement_pct, workspace_id
-  ) AS improvement_category,
+  ) AS improvement_category, -- no_benchmark, baseline, significant_ (> 10 %), moderate_ (> 5 %) or slight_improvement, no_change, degradation.
   finite_or_null(
     avg(accuracy_improvement_pct) OVER (
       PARTITION BY agent_id, benchmark_name
       ORDER BY training_date, session_id
       ROWS BETWEEN 4 PRECEDING AND CURRENT ROW
     )
-  ) AS rolling_avg_improvement
+  ) AS rolling_avg_improvement -- Mean accuracy_improvement_pct of this training and the 4 before.
 FROM improved

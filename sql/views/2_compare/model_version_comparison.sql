@@ -49,22 +49,22 @@ parents AS (
 compared AS (
   SELECT
     v.agent_id,
-    v.id AS version_id,
-    v.version AS current_version,
-    v.parent_version AS previous_version,
-    v.created_at AS version_date,
+    v.id AS version_id, -- The version.
+    v.version AS current_version, -- Its name.
+    v.parent_version AS previous_version, -- The name of its parent.
+    v.created_at AS version_date, -- When it was made, UTC.
     s.benchmark_name,
-    coalesce(s.n_benchmarks, 0) AS n_benchmarks,
-    s.accuracy AS current_accuracy,
-    before.accuracy AS previous_accuracy,
-    finite_or_null(gain(s.accuracy, before.accuracy, s.higher_is_better)) AS accuracy_delta,
-    s.speed AS avg_speed,
-    s.efficiency AS avg_efficiency,
-    coalesce(u.execution_count, 0) AS execution_count,
-    coalesce(u.unique_users, 0) AS unique_users,
-    u.success_rate AS current_success_rate,
-    used_before.success_rate AS previous_success_rate,
-    u.success_rate - used_before.success_rate AS reliability_delta,
+    coalesce(s.n_benchmarks, 0) AS n_benchmarks, -- How many finite accuracy scores it has.
+    s.accuracy AS current_accuracy, -- Its mean accuracy score.
+    before.accuracy AS previous_accuracy, -- The mean accuracy score of its parent.
+    finite_or_null(gain(s.accuracy, before.accuracy, s.higher_is_better)) AS accuracy_delta, -- Current minus previous, turned so that positive is better.
+    s.speed AS avg_speed, -- Mean speed, examples per second.
+    s.efficiency AS avg_efficiency, -- Mean efficiency, examples per CPU second.
+    coalesce(u.execution_count, 0) AS execution_count, -- How often it was used.
+    coalesce(u.unique_users, 0) AS unique_users, -- By how many users.
+    u.success_rate AS current_success_rate, -- success / uses that came to an end and were not cancelled, 0 to 1.
+    used_before.success_rate AS previous_success_rate, -- current_success_rate of its parent.
+    u.success_rate - used_before.success_rate AS reliability_delta, -- Current minus previous success rate.
     t.workspace_id
   FROM model_versions AS v
   LEFT JOIN training_sessions AS t ON t.agent_id = v.agent_id AND t.id = v.run_id
@@ -79,5 +79,5 @@ compared AS (
 )
 SELECT
   * EXCLUDE (workspace_id),
-  version_label(previous_version, accuracy_delta, reliability_delta, workspace_id) AS version_assessment
+  version_label(previous_version, accuracy_delta, reliability_delta, workspace_id) AS version_assessment -- initial_version, insufficient_data, regression, mixed_results, major_improvement (> 0.05), improvement, no_change.
 FROM compared

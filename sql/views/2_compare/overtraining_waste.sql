@@ -34,25 +34,25 @@ judged AS (
 )
 SELECT
   session_id,
-  agent_id,
+  agent_id, -- The agent that was trained.
   status,
-  total_epochs,
-  n_evals,
-  best_epoch,
-  best_value,
-  wasted_epochs,
-  wasted_fraction,
-  finite_or_null(gpu_hours * wasted_fraction) AS wasted_compute_hours,
-  finite_or_null(cost_usd * wasted_fraction) AS wasted_cost_usd,
-  final_gl_pct,
-  patience,
-  es_stop_epoch,
-  CASE WHEN n_evals > 0 THEN coalesce(total_epochs - es_stop_epoch, 0) END AS es_saved_epochs,
+  total_epochs, -- The largest finished epoch.
+  n_evals, -- Epochs with a measured value, finite or not.
+  best_epoch, -- The earliest epoch with the best finite monitored value.
+  best_value, -- The monitored value of the best epoch.
+  wasted_epochs, -- Epochs after the best one: an upper bound of the waste.
+  wasted_fraction, -- Share of the time, or of the epochs, after the best epoch, 0 to 1.
+  finite_or_null(gpu_hours * wasted_fraction) AS wasted_compute_hours, -- gpu_hours times wasted_fraction.
+  finite_or_null(cost_usd * wasted_fraction) AS wasted_cost_usd, -- The cost times wasted_fraction, dollars.
+  final_gl_pct, -- How much worse the last evaluation was than the best, %.
+  patience, -- early_stopping_patience of the session, 10 where it has none.
+  es_stop_epoch, -- Where early stopping with that patience would have ended it; NULL: nowhere.
+  CASE WHEN n_evals > 0 THEN coalesce(total_epochs - es_stop_epoch, 0) END AS es_saved_epochs, -- Epochs that early stopping would have saved.
   CASE
     WHEN best_loss IS NULL THEN NULL
     WHEN es_stop_epoch IS NULL THEN 0
     ELSE finite_or_null(loss_at_stop - best_loss)
-  END AS es_regret,
-  waste_category,
-  waste_category = 'overtraining' AS overtraining_detected
+  END AS es_regret, -- How much better the best value is than the best seen by that stop.
+  waste_category, -- no_validation, diverged, insufficient_data, none, overtraining, plateau.
+  waste_category = 'overtraining' AS overtraining_detected -- Whether waste_category is overtraining.
 FROM judged

@@ -101,7 +101,7 @@ regular AS (
 ),
 judged AS (
   SELECT
-    t.id AS transfer_id,
+    t.id AS transfer_id, -- The transfer, which is also its run.
     t.target_agent_id,
     t.source_agent_id,
     t.knowledge_domain,
@@ -109,16 +109,16 @@ judged AS (
     t.layers_transferred,
     t.fine_tuning_epochs,
     p.benchmark_name,
-    p.accuracy_before,
-    p.accuracy_after,
-    p.accuracy_gain,
-    coalesce(r.n_regular_sessions, 0) AS n_regular_sessions,
-    r.regular_training_time,
-    t.hours AS transfer_training_time,
-    CASE WHEN t.is_completed THEN r.regular_training_time - t.hours END AS time_saved,
-    r.regular_cost,
-    t.cost_usd AS transfer_cost,
-    CASE WHEN t.is_completed THEN r.regular_cost - t.cost_usd END AS cost_saved,
+    p.accuracy_before, -- The target's latest score before it started.
+    p.accuracy_after, -- The target's earliest score after it ended.
+    p.accuracy_gain, -- After minus before, turned so that positive is better.
+    coalesce(r.n_regular_sessions, 0) AS n_regular_sessions, -- The target's completed trainings from scratch.
+    r.regular_training_time, -- Median of their hours.
+    t.hours AS transfer_training_time, -- The hours of the transfer.
+    CASE WHEN t.is_completed THEN r.regular_training_time - t.hours END AS time_saved, -- Regular minus transfer, hours; NULL unless it is completed.
+    r.regular_cost, -- Median of their costs, dollars.
+    t.cost_usd AS transfer_cost, -- The cost of the transfer, dollars.
+    CASE WHEN t.is_completed THEN r.regular_cost - t.cost_usd END AS cost_saved, -- Regular minus transfer, dollars; NULL unless it is completed.
     s.workspace_id
   FROM transfers AS t
   LEFT JOIN paired AS p ON p.target_agent_id = t.target_agent_id AND p.id = t.id
@@ -127,10 +127,10 @@ judged AS (
 )
 SELECT
   * EXCLUDE (workspace_id),
-  safe_divide(accuracy_gain, transfer_training_time) AS efficiency_score,
-  finite_or_null(100 * safe_divide(time_saved, regular_training_time)) AS time_reduction_pct,
-  finite_or_null(100 * safe_divide(cost_saved, regular_cost)) AS cost_reduction_pct,
+  safe_divide(accuracy_gain, transfer_training_time) AS efficiency_score, -- accuracy_gain per hour of the transfer.
+  finite_or_null(100 * safe_divide(time_saved, regular_training_time)) AS time_reduction_pct, -- time_saved in % of the regular time.
+  finite_or_null(100 * safe_divide(cost_saved, regular_cost)) AS cost_reduction_pct, -- cost_saved in % of the regular cost.
   transfer_label(
     accuracy_gain, 100 * safe_divide(time_saved, regular_training_time), workspace_id
-  ) AS transfer_effectiveness
+  ) AS transfer_effectiveness -- insufficient_data, highly_effective (> 0.1 and > 50 % time saved), effective (> 0.05, > 30 %), moderately_effective, ineffective.
 FROM judged

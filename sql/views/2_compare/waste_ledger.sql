@@ -45,16 +45,16 @@ SELECT
   session_id,
   agent_id,
   workspace_id,
-  month,
+  month, -- The UTC month in which it ended.
   status,
-  patience,
-  min_delta,
-  total_epochs,
-  stop_epoch,
-  saved_epochs,
-  finite_or_null(hours * safe_divide(saved_epochs, total_epochs)) AS saved_hours,
-  finite_or_null(usd * safe_divide(saved_epochs, total_epochs)) AS saved_usd,
-  metric_cost,
-  metric_cost_pct,
-  is_costly(best_loss, metric_cost, metric_cost_pct, workspace_id) AS is_costly
+  patience, -- Of the rule: evaluations without improvement until it stops.
+  min_delta, -- Of the rule: what counts as an improvement.
+  total_epochs, -- The largest finished epoch.
+  stop_epoch, -- Where the rule would have ended it; NULL: nowhere.
+  saved_epochs, -- Epochs the rule would have saved.
+  finite_or_null(hours * safe_divide(saved_epochs, total_epochs)) AS saved_hours, -- Compute hours the rule would have saved.
+  finite_or_null(usd * safe_divide(saved_epochs, total_epochs)) AS saved_usd, -- Dollars the rule would have saved.
+  metric_cost, -- How much worse the best value would be.
+  metric_cost_pct, -- metric_cost in % of the best value.
+  is_costly(best_loss, metric_cost, metric_cost_pct, workspace_id) AS is_costly -- Whether the rule loses more than 1 % of the best value, or all of it.
 FROM judged

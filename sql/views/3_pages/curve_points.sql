@@ -54,11 +54,11 @@ timed AS (
 )
 SELECT
   session_id,
-  source,
-  name,
+  source, -- epoch: a column of epochs; metric: a logged metric.
+  name, -- The name of the curve: of that column, or of the metric.
   step,
-  epoch,
-  finite_or_null(60 * hours) AS minutes,
-  finite_or_null(hours * usd_per_hour) AS usd,
-  value
+  epoch, -- 1-based; of a metric also parts of one.
+  finite_or_null(60 * hours) AS minutes, -- Running time since the start, minutes.
+  finite_or_null(hours * usd_per_hour) AS usd, -- What that time cost, dollars.
+  value -- The value; NULL where it is not finite.
 FROM timed

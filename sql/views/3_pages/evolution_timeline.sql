@@ -14,14 +14,14 @@ SELECT
   d.higher_is_better,
   s.workspace_id,
   s.training_type,
-  r.name AS run_name,
+  r.name AS run_name, -- The name of the run.
   c.previous_session_id,
-  before.name AS previous_run_name,
+  before.name AS previous_run_name, -- The name of the run before.
   c.n_changes,
   list_transform(
     c.changes,
     lambda x: regexp_replace(x.setting, '^hyperparameters\.', '') || ': ' || coalesce(x.before, 'not set') || ' → ' || coalesce(x.after, 'not set')
-  ) AS changes
+  ) AS changes -- The settings that differ, each as one line.
 FROM model_performance_evolution AS e
 LEFT JOIN training_sessions AS s ON s.agent_id = e.agent_id AND s.id = e.session_id
 LEFT JOIN runs AS r ON r.id = e.session_id

@@ -17,7 +17,7 @@ WITH consumed AS (
     safe_divide(
       sum(e.gpu_utilization * e.epoch_seconds),
       sum(e.epoch_seconds) FILTER (WHERE e.gpu_utilization IS NOT NULL)
-    ) AS resource_utilization
+    ) AS resource_utilization -- Mean GPU utilisation by time, 0 to 1.
   FROM run_scores AS r
   JOIN epochs AS e ON e.session_id = r.session_id
   GROUP BY e.session_id
@@ -55,8 +55,8 @@ SELECT
   agent_id,
   convergence_epoch,
   convergence_efficiency,
-  examples_until_convergence,
-  tokens_until_convergence,
+  examples_until_convergence, -- Examples trained on until convergence_epoch.
+  tokens_until_convergence, -- Tokens trained on until convergence_epoch.
   tokens_per_second,
   flops_per_token,
   flops_basis,
@@ -64,5 +64,5 @@ SELECT
   safe_divide(tokens_per_second * flops_per_token, peak_flops) AS compute_efficiency,
   safe_divide(tokens_per_second * flops_per_token, peak_flops) <= 1 AS valid,
   resource_utilization,
-  is_underutilized(resource_utilization, workspace_id) AS underutilized
+  is_underutilized(resource_utilization, workspace_id) AS underutilized -- Whether it is below 0.5.
 FROM measured

@@ -10,7 +10,7 @@ WITH spaced AS (
 )
 SELECT
   session_id AS session_id,
-  list(val_loss ORDER BY epoch) AS val_losses
+  list(val_loss ORDER BY epoch) AS val_losses -- Finite validation losses in order, thinned.
 FROM spaced
 WHERE isfinite(val_loss)
   AND (epoch = last_epoch OR epoch % greatest(last_epoch // 40, 1) = 0)

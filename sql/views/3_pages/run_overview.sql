@@ -29,11 +29,11 @@ SELECT
       THEN least(session.completed_steps / session.total_steps, 1.0)
     WHEN session.total_epochs > 0
       THEN least(coalesce(session.completed_epochs, 0) / session.total_epochs, 1.0)
-  END AS progress,
+  END AS progress, -- How much of the planned training is done, 0 to 1.
   session.best_validation_loss AS best_validation_loss,
   session.best_epoch AS best_epoch,
   session.early_stopping_triggered AS early_stopping_triggered,
-  session.gpu_hours AS compute_hours,
-  session.training_cost_usd AS cost_usd
+  session.gpu_hours AS compute_hours, -- Wall hours times devices, over all attempts.
+  session.training_cost_usd AS cost_usd -- What that cost, dollars.
 FROM runs AS run
 LEFT JOIN sessions AS session ON session.id = run.id

@@ -50,9 +50,9 @@ SELECT
   session.early_stopping_triggered AS early_stopping_triggered,
   session.overfitting_detected AS overfitting_detected,
   session.convergence_achieved AS convergence_achieved,
-  session.gpu_hours AS compute_hours,
+  session.gpu_hours AS compute_hours, -- Wall hours times devices, over all attempts.
   session.cpu_hours AS cpu_hours,
-  session.training_cost_usd AS cost_usd,
+  session.training_cost_usd AS cost_usd, -- What that cost, dollars.
   session.energy_kwh AS energy_kwh,
   session.energy_meters AS energy_meters,
   session.total_tokens_processed AS total_tokens_processed,
@@ -63,7 +63,7 @@ SELECT
   session.model_sha256 AS model_sha256,
   coalesce(waste.best_epoch, session.best_epoch) AS best_epoch,
   waste.best_value AS best_value,
-  waste.total_epochs AS last_epoch,
+  waste.total_epochs AS last_epoch, -- The largest finished epoch.
   waste.wasted_epochs AS wasted_epochs,
   waste.wasted_fraction AS wasted_fraction,
   waste.wasted_compute_hours AS wasted_compute_hours,

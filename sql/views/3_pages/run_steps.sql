@@ -4,7 +4,7 @@ SELECT
   point.session_id AS session_id,
   point.step AS step,
   point.epoch AS epoch,
-  point.value AS train_loss,
+  point.value AS train_loss, -- The loss of the step's batch.
   point.logged_at AS logged_at
 FROM metric_points AS point
 WHERE point.name = 'train/loss'

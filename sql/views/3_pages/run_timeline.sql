@@ -34,8 +34,8 @@ SELECT
       CASE event.body ->> '$.deleted' WHEN '0' THEN 'undeleted' ELSE 'deleted' || left(event.body ->> '$.deleted', 0) END
     ) || coalesce(' by ' || (event.body ->> '$.by'), '')
     ELSE event.kind
-  END AS what,
-  event.body ->> '$.hint' AS hint,
+  END AS what, -- What happened, in one line.
+  event.body ->> '$.hint' AS hint, -- What to do about it.
   event.journal AS journal,
   event.line_offset AS line_offset
 FROM run_events AS event

@@ -5,7 +5,7 @@ SELECT
   t.status,
   t.started_at,
   t.completed_at,
-  r.name AS run_name,
+  r.name AS run_name, -- The name of its run.
   r.workspace_id
 FROM transfer_learning_analytics AS a
 LEFT JOIN transfer_learning_sessions AS t ON t.target_agent_id = a.target_agent_id AND t.id = a.transfer_id

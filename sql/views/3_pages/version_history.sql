@@ -14,7 +14,7 @@ SELECT
   c.*,
   d.higher_is_better,
   v.run_id,
-  r.name AS run_name,
+  r.name AS run_name, -- The name of the run that made it.
   r.workspace_id
 FROM model_version_comparison AS c
 LEFT JOIN model_versions AS v ON v.agent_id = c.agent_id AND v.id = c.version_id

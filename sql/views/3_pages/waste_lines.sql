@@ -37,12 +37,12 @@ booked AS (
 SELECT
   agent_id,
   workspace_id,
-  month,
-  line,
-  count(*) AS runs,
-  sum(CAST(round(coalesce(total_epochs, 0) * share) AS BIGINT)) AS epochs,
-  finite_or_null(sum(hours * share)) AS hours,
-  finite_or_null(sum(usd * share)) AS usd,
+  month, -- The UTC month in which the runs ended.
+  line, -- failed, cancelled, repeated_configuration, overtrained_tail, used.
+  count(*) AS runs, -- Runs in this line.
+  sum(CAST(round(coalesce(total_epochs, 0) * share) AS BIGINT)) AS epochs, -- Epochs spent on it.
+  finite_or_null(sum(hours * share)) AS hours, -- Compute hours spent on it.
+  finite_or_null(sum(usd * share)) AS usd, -- Dollars spent on it.
   finite_or_null(sum(hours)) AS spent_hours,
   sum(spent_usd) AS spent_usd
 FROM booked

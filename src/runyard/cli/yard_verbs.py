@@ -38,9 +38,15 @@ def sql(
     """Ask the yard in SQL.
 
     One SELECT on the newest data: what waits in the journals is folded in first. The query runs in a locked-down
-    process of its own: it can read every table and view (SHOW TABLES lists them), but no files, and it changes
-    nothing. For more freedom open runyard.duckdb in the yard with DuckDB itself. Try: runyard sql "FROM
-    overtraining_waste"
+    process of its own: it can read every table and view, but no files, and it changes nothing. For more freedom open
+    runyard.duckdb in the yard with DuckDB itself.
+
+    What there is to ask: runyard sql "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"
+
+    What a column means: runyard sql "SELECT column_name, comment FROM duckdb_columns() WHERE table_name =
+    'overtraining_waste'"
+
+    Try: runyard sql "FROM overtraining_waste"
     """
     from runyard.service.sql import ask
 

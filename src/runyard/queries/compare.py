@@ -15,7 +15,7 @@ _MOST_POINTS = 12_000  # of all curves of a chart together
 
 
 def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
-    """Return the newest runs, and those named, with tags, result and cost."""
+    """Return the newest runs, and those named, with tags, result and cost; archived ones too, but none deleted."""
     named = f" OR view.id IN ({_marks(also)})" if also else ""
     return Query(
         "SELECT\n"
@@ -25,7 +25,9 @@ def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
         "  60 * view.compute_hours AS minutes, view.cost_usd::DOUBLE AS cost_usd, view.queued_at\n"
         "FROM run_overview AS view\n"
         "JOIN runs AS run ON run.id = view.id\n"
-        f"WHERE view.id IN (SELECT id FROM runs ORDER BY queued_at DESC, id DESC LIMIT ?){named}\n"
+        "WHERE run.deleted_at IS NULL\n"
+        "  AND (view.id IN (SELECT id FROM runs WHERE deleted_at IS NULL ORDER BY queued_at DESC, id DESC LIMIT ?)"
+        f"{named})\n"
         "ORDER BY view.queued_at DESC, view.id DESC",
         (limit, *also),
     )
@@ -118,6 +120,34 @@ def _logged(source: str, name: str, x: Axis) -> tuple[str, str, tuple[Argument, 
     if x in ("step", "epoch") and source == "epoch" and name in EPOCH_CURVES:
         return name, "epochs\n  WHERE true", ()
     return "value", "curve_points\n  WHERE source = ? AND name = ?", (source, name)
+
+
+def unusable(run_ids: Sequence[UUID], source: str, name: str) -> Query:
+    """Return how many values of one curve of each run are measured and not finite: no chart has a place for them."""
+    if source == "metric":
+        return Query(
+            "SELECT session_id, count(*) AS unusable\n"
+            "FROM metric_points\n"
+            f"WHERE session_id IN ({_marks(run_ids)}) AND name = ? AND measured AND value IS NULL\n"
+            "GROUP BY session_id",
+            (*run_ids, name),
+        )
+    columns = " ".join(f"WHEN '{column}' THEN {column}" for column in EPOCH_CURVES)
+    return Query(
+        "WITH logged AS (\n"
+        f"  SELECT session_id, CASE ? {columns} END AS value\n"
+        "  FROM training_epochs\n"
+        f"  WHERE session_id IN ({_marks(run_ids)})\n"
+        "  QUALIFY row_number() OVER (\n"
+        "    PARTITION BY session_id, epoch ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST\n"
+        "  ) = 1\n"
+        ")\n"
+        "SELECT session_id, count(*) AS unusable\n"
+        "FROM logged\n"
+        "WHERE NOT isfinite(value)\n"
+        "GROUP BY session_id",
+        (name, *run_ids),
+    )
 
 
 def means(

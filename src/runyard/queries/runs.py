@@ -8,10 +8,11 @@ from uuid import UUID
 
 from runyard.queries.query import Argument, Query
 
-Kept = Literal["listed", "archived", "all"]
+Kept = Literal["listed", "archived", "deleted", "all"]
 _KEPT = {
     "listed": ("archived_at IS NULL", "deleted_at IS NULL"),
     "archived": ("archived_at IS NOT NULL", "deleted_at IS NULL"),
+    "deleted": ("deleted_at IS NOT NULL",),
     "all": (),
 }
 
@@ -43,19 +44,29 @@ def listing(
     return Query(f"SELECT *\nFROM run_overview\n{where}ORDER BY queued_at DESC, id DESC\nLIMIT ?", tuple(arguments))
 
 
-def listing_with_waste(*, limit: int = 200) -> Query:
-    """List the newest runs with their waste in one statement: the one to show to people.
+def listing_with_waste(listed: Query) -> Query:
+    """Return a `listing` with the waste of its runs in one statement: the one to show to people.
 
-    The page asks for `listing` and `waste.of_runs` instead, since its totals need the waste of all runs anyway.
+    The page asks for the listing and `waste.of_runs` instead, since its totals need the waste of all runs anyway.
     """
+    inner = listed.sql.replace("\n", "\n  ")
     return Query(
         "SELECT run.*, waste.wasted_epochs, waste.wasted_compute_hours, waste.waste_category\n"
-        "FROM run_overview AS run\n"
+        f"FROM (\n  {inner}\n) AS run\n"
         "LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id\n"
-        "WHERE run.archived_at IS NULL AND run.deleted_at IS NULL\n"
-        "ORDER BY run.queued_at DESC, run.id DESC\n"
-        "LIMIT ?",
-        (limit,),
+        "ORDER BY run.queued_at DESC, run.id DESC",
+        listed.arguments,
+    )
+
+
+def labels() -> Query:
+    """Return one row: the tags and the groups of runs in use, and how many runs were put away."""
+    return Query(
+        "SELECT\n"
+        "  coalesce(list_sort(list_distinct(flatten(list(tags) FILTER (WHERE deleted_at IS NULL)))), []) AS tags,\n"
+        "  coalesce(list_sort(list_distinct(list(run_group) FILTER (WHERE deleted_at IS NULL))), []) AS groups,\n"
+        "  count(*) FILTER (WHERE archived_at IS NOT NULL OR deleted_at IS NOT NULL) AS put_away\n"
+        "FROM runs"
     )
 
 

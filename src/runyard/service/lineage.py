@@ -29,6 +29,21 @@ class Origin:
     source: str
 
 
+@dataclass(frozen=True)
+class Step:
+    """A column of a view, and a column of a table or of another view that the view makes it of."""
+
+    view: str
+    column: str
+    relation: str
+    source: str
+
+
+def columns_of_views() -> dict[str, list[str]]:
+    """Return the columns of each view, in the views' order of names."""
+    return {view: list(columns) for view, columns in catalog.columns().items() if view in _texts()}
+
+
 def origins(view: str, column: str | None = None) -> list[Origin]:
     """Return which columns of tables each column of a view, or one of them, follows from, through all views between.
 
@@ -38,30 +53,59 @@ def origins(view: str, column: str | None = None) -> list[Origin]:
     Raises:
         NotFound: there is no such view, or it has no such column.
     """
-    texts = _texts()
-    if view not in texts:
-        raise NotFound(f"There is no view {view!r}.", hint=f"Choose one of {', '.join(sorted(texts))}.")
-    columns = catalog.columns()
-    named = list(columns[view])
+    found = {
+        Origin(name, step.relation, step.source)
+        for name in _named(view, column)
+        for step in steps(view, name)
+        if step.relation not in _texts()
+    }
+    places = {name: place for place, name in enumerate(columns_of_views()[view])}
+    return sorted(found, key=lambda origin: (places[origin.column], origin.table, origin.source))
+
+
+def steps(view: str, column: str) -> list[Step]:
+    """Return each step on the ways from a column of a view to the columns of tables, nearest first.
+
+    Raises:
+        NotFound: there is no such view, or it has no such column.
+    """
+    waiting = [(view, name) for name in _named(view, column)]
+    found: dict[Step, None] = {}
+    for relation, name in waiting:  # which grows while it is gone through
+        for source in _made_of(relation)[name]:
+            found[Step(relation, name, *source)] = None
+            if source[0] in _texts() and source not in waiting:
+                waiting.append(source)
+    return list(found)
+
+
+def _named(view: str, column: str | None) -> list[str]:
+    views_columns = columns_of_views()
+    if view not in views_columns:
+        raise NotFound(f"There is no view {view!r}.", hint=f"Choose one of {', '.join(views_columns)}.")
+    named = views_columns[view]
     if column is not None and column not in named:
         raise NotFound(f"{view} has no column {column!r}.", hint=f"Choose one of {', '.join(named)}.")
-    return [origin for name in ([column] if column else named) for origin in _of_column(view, name)]
+    return [column] if column else named
 
 
 @cache
-def _of_column(view: str, column: str) -> tuple[Origin, ...]:
-    sources = _texts()
-    schema: dict[str, object] = {
-        name: dict(columns) for name, columns in catalog.columns().items() if name not in sources
+def _made_of(view: str) -> dict[str, list[tuple[str, str]]]:
+    """Return the columns of tables and views that each column of a view is directly made of."""
+    schema: dict[str, object] = dict(catalog.columns())
+    roots = lineage(None, _texts()[view], schema=schema, dialect=_DUCKDB, trim_selects=False)
+    assert isinstance(roots, dict), "lineage is asked for all columns at once"
+    return {
+        column: sorted(
+            {
+                (node.source.name, node.name.rpartition(".")[2])
+                for node in root.walk()
+                if not node.downstream and isinstance(node.source, exp.Table) and node.source.name in schema
+                if not node.source.name.startswith(_KEPT)
+            }
+        )
+        for column, root in roots.items()
     }
-    root = lineage(column, sources[view], schema=schema, sources=sources, dialect=_DUCKDB)
-    found = {
-        Origin(column, node.source.name, node.name.rpartition(".")[2])
-        for node in root.walk()
-        if not node.downstream and isinstance(node.source, exp.Table) and node.source.name in schema
-        if not node.source.name.startswith(_KEPT)
-    }
-    return tuple(sorted(found, key=lambda origin: (origin.table, origin.source)))
 
 
 @cache

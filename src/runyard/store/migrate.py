@@ -1,4 +1,4 @@
-"""Schema: forward-only migrations, then macros and views, each replaced when its text differs.
+"""Schema: forward-only migrations, then macros, comments and views, replaced when the text of one differs.
 
 An old program never touches the schema of a newer one: it stops with an error, and its events wait.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 
 import duckdb
@@ -18,11 +19,17 @@ import duckdb
 from runyard.core.clock import now
 from runyard.core.errors import Corrupt
 from runyard.core.paths import resource
+from runyard.store import comments
 from runyard.store.lease import transaction
 from runyard.store.statements import execute
 
 CODE_VERSION = version("runyard")
-_COMMENT = re.compile(r"^-- ?(.*)$", re.MULTILINE)
+_COLUMNS = """
+SELECT table_name, column_name, comment
+FROM duckdb_columns()
+WHERE database_name = current_database() AND NOT internal
+ORDER BY table_name, column_index
+"""
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,8 @@ class Source:
     @property
     def comment(self) -> str:
         """The header comment, as one line."""
-        head = self.text.split("\n\n")[0] if self.text.startswith("--") else ""
-        lines = [line for line in self.text.splitlines() if line.startswith("--")] if head else []
-        return " ".join(_COMMENT.sub(r"\1", line) for line in lines)
+        head = takewhile(lambda line: line.startswith("--"), self.text.splitlines())
+        return " ".join(line.removeprefix("--").removeprefix(" ") for line in head)
 
 
 def _read(path: Path) -> Source:
@@ -116,8 +122,8 @@ def refuse_newer(versions: Mapping[int, str]) -> None:
 def _replace_sources(cursor: duckdb.DuckDBPyConnection) -> bool:
     """Replace macros and views whose text differs, unless a newer Runyard put them there."""
     stored = {name: (sha, code) for name, sha, code in cursor.execute("FROM sources").fetchall()}
-    macros = _read(resource("sql") / "macros.sql")
-    wanted = [macros, *views()]
+    first = [_read(resource("sql") / name) for name in ("macros.sql", "comments.sql")]
+    wanted = [*first, *views()]
     if any(_parts(code) > _parts(CODE_VERSION) for _, code in stored.values()):
         return False
     stale = any(stored.get(source.name, ("", ""))[0] != source.sha256 for source in wanted)
@@ -126,18 +132,36 @@ def _replace_sources(cursor: duckdb.DuckDBPyConnection) -> bool:
         return False
     for name in gone:
         cursor.execute(f'DROP VIEW IF EXISTS "{name}"')
-    cursor.execute(macros.text)
+    cursor.execute("PRAGMA disable_optimizer")  # there is nothing to optimize, and each of many statements asks it
+    for source in first:
+        cursor.execute(source.text)
     for view in views():
         cursor.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.text}')
-        comment = view.comment.replace("'", "''")
-        cursor.execute(f"COMMENT ON VIEW \"{view.name}\" IS '{comment}'")
+    cursor.execute("\n".join(_comments_on_views(cursor)))
     # What the old texts have worked out; until it is kept anew, the views work it out themselves.
     cursor.execute("DELETE FROM kept_curve_facts")
     cursor.execute("DELETE FROM kept_metric_facts")
+    cursor.execute("PRAGMA enable_optimizer")
     cursor.execute("DELETE FROM sources")
     for source in wanted:
         cursor.execute("INSERT INTO sources VALUES (?, ?, ?)", [source.name, source.sha256, CODE_VERSION])
     return True
+
+
+def _comments_on_views(cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    columns: dict[str, dict[str, str | None]] = {}
+    for table, column, comment in cursor.execute(_COLUMNS).fetchall():
+        columns.setdefault(table, {})[column] = comment
+    found = comments.of_views([(view.name, view.text) for view in views()], columns)
+    for view in views():
+        yield f'COMMENT ON VIEW "{view.name}" IS {_string(view.comment)};'
+        for column, comment in found[view.name].items():
+            if comment is not None:
+                yield f'COMMENT ON COLUMN "{view.name}"."{column}" IS {_string(comment)};'
+
+
+def _string(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _parts(code_version: str) -> tuple[int, ...]:

@@ -90,14 +90,17 @@ def show_curves(rt: Runtime, chosen: list[Row], base: Row) -> None:
                 help="Runs of the same configuration but for the seed become one line, their mean, in a band from "
                 "the lowest to the highest of them; smoothing is off",
             )
+        odd = _odd_words(frame(rt, compare.unusable(ids, source, name)), chosen)
         if grouped:
             query = compare.means(ids, source, name, x=axis, between=between)
-            draw_means(frame(rt, query), query, chosen, base, x_title, _WORDS.get(name, name), log=log, part=part)
+            draw_means(
+                frame(rt, query), query, chosen, base, x_title, _WORDS.get(name, name), log=log, part=part, odd=odd
+            )
             return
         if between:
             query = compare.curves(ids, source, name, x=axis, neighbours=neighbours, between=between)
             points = frame(rt, query)
-        _draw(points, query, chosen, base, x_title, name, log=log, smooth=neighbours > 0, part=part)
+        _draw(points, query, chosen, base, x_title, name, log=log, smooth=neighbours > 0, part=part, odd=odd)
 
 
 def _draw(
@@ -111,6 +114,7 @@ def _draw(
     log: bool,
     smooth: bool,
     part: Part | None,
+    odd: str,
 ) -> None:
     letters = {str(run["id"]): run["letter"] for run in chosen}
     names = pl.DataFrame(
@@ -135,7 +139,20 @@ def _draw(
     count = "1 run" if ends.height == 1 else f"{ends.height} runs"
     words = f"{y_title} over {x_title} of {count}; baseline {base['name'] or 'unnamed'}"
     show_compared(spec, {"curves": curves, "ends": ends, "names": names}, part=part, alt=words)
-    show_behind(points, query, key="compare-curves", note=_note(points, rows, len(chosen), log), alt="Drawn points")
+    show_behind(
+        points, query, key="compare-curves", note=_note(points, rows, len(chosen), log) + odd, alt="Drawn points"
+    )
+
+
+def _odd_words(unusable: pl.DataFrame, chosen: list[Row]) -> str:
+    """Say how many values of which runs are not finite and so not drawn."""
+    of_run = dict(unusable.iter_rows())
+    letters = [run["letter"] for run in chosen if str(run["id"]) in of_run]
+    total = sum(of_run.values())
+    if not total:
+        return ""
+    words = "1 value is not finite" if total == 1 else f"{total:,} values are not finite"
+    return f" · {words} ({', '.join(letters)})"
 
 
 def _note(points: pl.DataFrame, rows: pl.DataFrame, runs: int, log: bool) -> str:

@@ -29,8 +29,13 @@ def draw_means(
     *,
     log: bool,
     part: Part | None,
+    odd: str,
 ) -> None:
-    """Show a line and a band for each group, with the letter of its first run; the baseline's is thick."""
+    """Show a line and a band for each group, with the letter of its first run; the baseline's is thick.
+
+    Args:
+        odd: what to add to the note about values that are in no mean.
+    """
     groups: dict[str, list[Row]] = {}
     for run in chosen:
         groups.setdefault(run["part"], []).append(run)
@@ -54,7 +59,7 @@ def draw_means(
     total = means.group_by("part").agg(pl.col("points").first(), pl.col("runs").first())
     note = (
         f"{means.height:,} means of {int(total['points'].sum()):,} points shown · groups of repetitions: "
-        f"{total.height}, of {int(total['runs'].sum())} runs"
+        f"{total.height}, of {int(total['runs'].sum())} runs{odd}"
     )
     show_behind(means, query, key="compare-curves", note=note, alt="Means of the groups")
 

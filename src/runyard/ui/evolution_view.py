@@ -14,16 +14,16 @@ from runyard.queries import evolution
 from runyard.queries.query import Query
 from runyard.runtime import Runtime
 from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
+from runyard.ui.openable import show_openable
 from runyard.ui.text import escape, number
 from runyard.ui.verdicts import EVOLUTION, show_verdict
 from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
-MOST_ROWS = 12
 _TONES = tuple(tone for tone in TONES if tone in {verdict.tone for verdict in EVOLUTION.values()})
 _COLUMNS: dict[str, Any] = {
     "label": st.column_config.TextColumn("Version", width=70),
-    "details": st.column_config.ButtonColumn("Details", key="evolution-open", type="tertiary", width=76),
+    "details": 76,
     "verdict": st.column_config.TextColumn("Verdict", width=160),
     "words": st.column_config.TextColumn("In words", width=330),
     "changes": st.column_config.ListColumn("What changed before it", width=260),
@@ -134,19 +134,8 @@ def show_charts(trainings: pl.DataFrame, query: Query, *, benchmark: str | None,
 def show_table(trainings: pl.DataFrame) -> str | None:
     """Show every training, newest first; returns the id of the run whose details were asked for just now."""
     shown = trainings.reverse()
-    clicked = st.session_state.get("evolution-open")
-    table = shown.with_columns(pl.lit(":material/open_in_full: Open").alias("details")).select(list(_COLUMNS))
-    st.dataframe(
-        as_arrow(table),
-        lazy=False,
-        key="evolution-list",
-        hide_index=True,
-        column_config=_COLUMNS,
-        height="content" if table.height <= MOST_ROWS else 35 * (MOST_ROWS + 1),
-        placeholder="",
-        alt="Trainings, newest first, with verdict, score and what changed",
-    )
-    return shown["session_id"][clicked["row"]] if clicked and clicked["row"] < shown.height else None
+    alt = "Trainings, newest first, with verdict, score and what changed"
+    return show_openable(shown, _COLUMNS, run_ids=shown["session_id"], key="evolution", alt=alt)
 
 
 def show_changes(rt: Runtime, trainings: pl.DataFrame) -> None:

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 def best_mark(run: Row, epochs: pl.DataFrame) -> pl.DataFrame:
     """Return the point of the best epoch on the validation curve; empty when there is none."""
-    found = epochs.filter((pl.col("epoch") == run["best_epoch"]) & pl.col("val_loss").is_finite())
+    found = epochs.filter((pl.col("epoch") == (run["best_epoch"] or 0)) & pl.col("val_loss").is_finite())
     last = epochs["epoch"].max()
     return found.select(
         "epoch",

@@ -12,12 +12,14 @@ import streamlit as st
 from runyard.charts.theme import LIGHT
 from runyard.core.clock import now
 from runyard.queries import runs, waste
+from runyard.queries.query import Query
 from runyard.runtime import Runtime
-from runyard.ui.figure import as_arrow
+from runyard.ui.openable import show_openable
 from runyard.ui.yard import frame
 
 STATUSES = ("running", "queued", "completed", "failed", "cancelled")
 MOST_ROWS = 15
+_KEPT: tuple[runs.Kept, ...] = ("listed", "archived", "deleted", "all")
 _SIGNS = {"running": "▶", "queued": "◷", "completed": "✓", "failed": "✕", "cancelled": "⊘"}
 _COLOURS = (LIGHT.lines[0], "#6B7680", "#1B8A5A", "#C0392B", "#B8660B")
 # Up to the start they fill a window of 1360 pixels, which leaves 900 for the table; no label is cut off.
@@ -26,7 +28,7 @@ _COLUMNS: dict[str, Any] = {
         "Status", options=[f"{_SIGNS[word]} {word}" for word in STATUSES], color=list(_COLOURS), width=106
     ),
     "name": st.column_config.TextColumn("Run", width=144),
-    "details": st.column_config.ButtonColumn("Details", key="overview-open", type="tertiary", width=70),
+    "details": 70,
     "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=86),
     "epochs": st.column_config.TextColumn("Epochs", help="Finished / planned", alignment="right", width=66),
     "val_losses": st.column_config.LineChartColumn("Loss", help="Validation loss over the epochs", width=70),
@@ -39,28 +41,45 @@ _COLUMNS: dict[str, Any] = {
     "started_at": st.column_config.DatetimeColumn("Start (UTC)", format="MM-DD HH:mm", width=97),
     "agent_id": st.column_config.TextColumn("Agent"),
     "model": st.column_config.TextColumn("Model"),
+    "group": st.column_config.TextColumn("Group"),
+    "tags": st.column_config.ListColumn("Tags"),
 }
 
 
-def show_runs(rt: Runtime, *, limit: int = 200) -> str | None:
-    """Show the newest runs; returns the id of the run whose details were asked for by a click just now."""
-    listing = frame(rt, runs.listing(limit=limit))
+def choose_listing(rt: Runtime) -> Query:
+    """Return the query of the runs to list; offers the tags and groups in use, and runs that were put away."""
+    known = frame(rt, runs.labels()).row(0, named=True)
+    tag, group, kept = None, None, _KEPT[0]
+    with st.container(horizontal=True):
+        if known["tags"]:
+            tag = st.selectbox("Tag", known["tags"], None, key="tag", bind="query-params", placeholder="Any", width=170)
+        if known["groups"]:
+            group = st.selectbox(
+                "Group", known["groups"], None, key="group", bind="query-params", placeholder="Any", width=170
+            )
+        if known["put_away"]:
+            kept = st.selectbox("Runs", _KEPT, key="kept", bind="query-params", width=170)
+    return runs.listing(tag=tag, group=group, kept=kept)
+
+
+def show_runs(rt: Runtime, listed: Query) -> str | None:
+    """Show runs; returns the id of the run whose details were asked for by a click just now."""
+    listing = frame(rt, listed)
+    if listing.is_empty():
+        st.info("No run fits what you look for.", icon=":material/filter_alt_off:")
+        return None
     wasted = frame(rt, waste.of_runs())
     ids = [UUID(run_id) for run_id in listing["id"]]
     losses = frame(rt, runs.loss_histories(ids)).rename({"session_id": "id"})
     table = arranged(listing.join(wasted, on="id", how="left", maintain_order="left"), losses, now())
-    clicked = st.session_state.get("overview-open")
-    st.dataframe(
-        as_arrow(table),
-        lazy=False,
-        key="overview-runs",
-        hide_index=True,
-        column_config=_COLUMNS,
-        height="content" if table.height <= MOST_ROWS else 35 * (MOST_ROWS + 1),
-        placeholder="",
+    return show_openable(
+        table,
+        _COLUMNS,
+        run_ids=listing["id"],
+        key="overview",
         alt="Runs, newest first, with status, progress, best loss, time and cost",
+        most_rows=MOST_ROWS,
     )
-    return str(ids[clicked["row"]]) if clicked and clicked["row"] < len(ids) else None
 
 
 def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> pl.DataFrame:
@@ -70,7 +89,6 @@ def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> p
     return listing.join(losses, on="id", how="left", maintain_order="left").select(
         pl.concat_list(status).alias("status"),
         pl.col("name").fill_null("unnamed"),
-        pl.lit(":material/open_in_full: Open").alias("details"),
         (100 * pl.col("progress")).alias("progress"),
         pl.format("{} / {}", pl.col("completed_epochs").fill_null(0), pl.col("total_epochs")).alias("epochs"),
         "val_losses",
@@ -81,6 +99,8 @@ def arranged(listing: pl.DataFrame, losses: pl.DataFrame, moment: datetime) -> p
         "started_at",
         "agent_id",
         pl.coalesce("base_model", pl.lit("")).alias("model"),
+        pl.col("run_group").alias("group"),
+        "tags",
     )
 
 

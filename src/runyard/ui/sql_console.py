@@ -16,10 +16,11 @@ from runyard.service.saved_queries import SavedQuery
 from runyard.ui.address import take, tell
 from runyard.ui.errors import sentences
 from runyard.ui.figure import as_arrow
+from runyard.ui.lineage_view import VIEW
 from runyard.ui.text import escape
 from runyard.ui.yard import frame
 
-STATEMENT, ANSWERED = "sql-statement", "sql-answered"
+STATEMENT, ANSWERED, PART = "sql-statement", "sql-answered", "sql-part"
 MOST_ROWS = 100_000  # they travel to the browser in one message
 _MOST_SECONDS = 300.0
 _LONGEST_IN_ADDRESS = 4_000
@@ -99,10 +100,11 @@ def show_relations(rt: Runtime) -> None:
         hide_index=True,
         placeholder="",
         height=226,
+        column_order=("column_name", "comment", "data_type"),
         column_config={
-            "column_name": st.column_config.TextColumn("Column", width=150),
-            "data_type": st.column_config.TextColumn("Type", width=80),
-            "comment": st.column_config.TextColumn("Comment", width=400),
+            "column_name": st.column_config.TextColumn("Column", width=140, pinned=True),
+            "comment": st.column_config.TextColumn("Comment", width=420),
+            "data_type": st.column_config.TextColumn("Type", width=90),
         },
         alt=f"Columns of {relation['name']}",
     )
@@ -118,6 +120,14 @@ def show_relations(rt: Runtime) -> None:
         if relation["kind"] == "view":
             with st.popover("Definition", icon=":material/code:", key="sql-definition"):
                 st.code(relation["definition"], language="sql")
+            st.button(
+                "Lineage",
+                icon=":material/account_tree:",
+                key="sql-lineage",
+                on_click=_follow,
+                args=(relation["name"],),
+                help="Which columns of tables feed it, drawn",
+            )
 
 
 def _asked(rt: Runtime, statement: str, *, limit: int, seconds: float) -> Answered:
@@ -138,6 +148,10 @@ def _fill(starts: dict[str, SavedQuery]) -> None:
 
 def _ask_relation(name: str) -> None:
     st.session_state[STATEMENT] = f"SELECT *\nFROM {name}"
+
+
+def _follow(view: str) -> None:
+    st.session_state[PART], st.session_state[VIEW] = "Lineage", view
 
 
 def _show_keeping(rt: Runtime, statement: str, kept: list[SavedQuery]) -> None:

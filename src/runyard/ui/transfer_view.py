@@ -10,19 +10,19 @@ import streamlit as st
 from runyard.charts.spec import Spec
 from runyard.charts.transfer import flow, gain_grid, with_flows
 from runyard.queries.query import Query
-from runyard.ui.figure import as_arrow, show_behind, show_chart
+from runyard.ui.figure import show_behind, show_chart
+from runyard.ui.openable import show_openable
 from runyard.ui.text import dollars, escape, hours, number
 from runyard.ui.verdicts import TRANSFERS, show_verdict
 from runyard.ui.yard import is_dark
 
 Row = dict[str, Any]
-MOST_ROWS = 12
 MOST_PAIRS = 150
 GOOD = ("highly_effective", "effective")
 _COLUMNS: dict[str, Any] = {
     "source": st.column_config.TextColumn("Source", width=110),
     "target": st.column_config.TextColumn("Target", width=110),
-    "details": st.column_config.ButtonColumn("Details", key="transfers-open", type="tertiary", width=76),
+    "details": 76,
     "verdict": st.column_config.TextColumn("Verdict", width=145),
     "words": st.column_config.TextColumn("In words", width=390),
     "accuracy_gain": st.column_config.NumberColumn("Gain", format="%+.3g", help="Positive is better", width=70),
@@ -120,23 +120,16 @@ def show_pairs(pairs: pl.DataFrame, query: Query, benchmark: str | None) -> None
 
 def show_table(transfers: pl.DataFrame, query: Query) -> str | None:
     """Show every transfer, newest first; returns the id of the run whose details were asked for just now."""
-    clicked = st.session_state.get("transfers-open")
-    table = transfers.with_columns(
-        pl.lit(":material/open_in_full: Open").alias("details"), pl.col("cost_saved").cast(pl.Float64)
-    ).select(list(_COLUMNS))
-    st.dataframe(
-        as_arrow(table),
-        lazy=False,
-        key="transfers-list",
-        hide_index=True,
-        column_config=_COLUMNS,
-        height="content" if table.height <= MOST_ROWS else 35 * (MOST_ROWS + 1),
-        placeholder="",
+    opened = show_openable(
+        transfers.with_columns(pl.col("cost_saved").cast(pl.Float64)),
+        _COLUMNS,
+        run_ids=transfers["transfer_id"],
+        key="transfers",
         alt="Transfers, newest first, with verdict, gain, time and cost",
     )
     behind = transfers.drop("source", "target", "verdict", "words")
     show_behind(behind, query, key="transfers", alt="Transfers with scores, times, costs and verdict")
-    return transfers["transfer_id"][clicked["row"]] if clicked and clicked["row"] < transfers.height else None
+    return opened
 
 
 def tinted(pairs: pl.DataFrame) -> pl.DataFrame:

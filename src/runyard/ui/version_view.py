@@ -10,16 +10,16 @@ import streamlit as st
 from runyard.charts.judgement import MOST, changes, scores
 from runyard.charts.spec import Spec
 from runyard.queries.query import Query
-from runyard.ui.figure import as_arrow, show_behind, show_chart
+from runyard.ui.figure import show_behind, show_chart
+from runyard.ui.openable import show_openable
 from runyard.ui.text import escape, number, share
 from runyard.ui.verdicts import VERSIONS, show_verdict, tone_of
 from runyard.ui.yard import is_dark
 
 Row = dict[str, Any]
-MOST_ROWS = 12
 _COLUMNS: dict[str, Any] = {
     "label": st.column_config.TextColumn("Version", width=70),
-    "details": st.column_config.ButtonColumn("Details", key="versions-open", type="tertiary", width=76),
+    "details": 76,
     "verdict": st.column_config.TextColumn("Verdict", width=130),
     "words": st.column_config.TextColumn("In words", width=440),
     "current_accuracy": st.column_config.NumberColumn("Score", format="%.4g", width=70),
@@ -129,19 +129,8 @@ def show_charts(versions: pl.DataFrame, query: Query, *, benchmark: str | None, 
 def show_table(versions: pl.DataFrame) -> str | None:
     """Show every version, newest first; returns the id of the run whose details were asked for just now."""
     shown = versions.reverse()
-    clicked = st.session_state.get("versions-open")
-    table = shown.with_columns(pl.lit(":material/open_in_full: Open").alias("details")).select(list(_COLUMNS))
-    st.dataframe(
-        as_arrow(table),
-        lazy=False,
-        key="versions-list",
-        hide_index=True,
-        column_config=_COLUMNS,
-        height="content" if table.height <= MOST_ROWS else 35 * (MOST_ROWS + 1),
-        placeholder="",
-        alt="Versions, newest first, with verdict, scores and reliability",
-    )
-    return shown["run_id"][clicked["row"]] if clicked and clicked["row"] < shown.height else None
+    alt = "Versions, newest first, with verdict, scores and reliability"
+    return show_openable(shown, _COLUMNS, run_ids=shown["run_id"], key="versions", alt=alt)
 
 
 def _drawn(versions: pl.DataFrame, field: str, tone: str | pl.Expr) -> pl.DataFrame:

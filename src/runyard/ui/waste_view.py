@@ -13,6 +13,7 @@ from runyard.queries import waste
 from runyard.queries.waste import Grouping
 from runyard.runtime import Runtime
 from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
+from runyard.ui.openable import show_openable
 from runyard.ui.runs_table import known_sums
 from runyard.ui.text import dollars, hours, number, share
 from runyard.ui.yard import frame, is_dark
@@ -111,7 +112,6 @@ def show_offenders(rt: Runtime) -> str | None:
     )
     shown = table.select(
         pl.col("name").fill_null("unnamed"),
-        pl.lit(":material/open_in_full: Open").alias("details"),
         "agent_id",
         pl.col("waste_category").str.replace_all("_", " "),
         pl.format("{} / {}", pl.col("best_epoch").cast(pl.String).fill_null("–"), "total_epochs").alias("best"),
@@ -122,11 +122,11 @@ def show_offenders(rt: Runtime) -> str | None:
         "es_saved_epochs",
         "es_regret",
     )
-    clicked = st.session_state.get("waste-open")
-    show_table(shown, _OFFENDER_COLUMNS, key="waste-offenders", alt="Runs with the most waste, the worst first")
+    alt = "Runs with the most waste, the worst first"
+    opened = show_openable(shown, _OFFENDER_COLUMNS, run_ids=table["id"], key="waste", alt=alt)
     with st.expander("SQL", icon=":material/database:"):
         show_sql(query)
-    return str(table["id"][clicked["row"]]) if clicked and clicked["row"] < table.height else None
+    return opened
 
 
 def show_savings(rt: Runtime) -> None:
@@ -230,7 +230,7 @@ _SAVING_COLUMNS: dict[str, Any] = {
 }
 _OFFENDER_COLUMNS: dict[str, Any] = {
     "name": st.column_config.TextColumn("Run", width=140),
-    "details": st.column_config.ButtonColumn("Details", key="waste-open", type="tertiary", width=68),
+    "details": 68,
     "agent_id": st.column_config.TextColumn("Agent", width=80),
     "waste_category": st.column_config.TextColumn("Verdict", width=92),
     "best": st.column_config.TextColumn("Best epoch", help="Best epoch / epochs run", alignment="right", width=80),
