@@ -8,7 +8,9 @@ BIN    := $(VENV)/bin
 PORT   ?= 8501
 JOBS   ?= 2
 PYTEST_ARGS ?=
-PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+# Modules are compiled when they are first imported: compiling all of them takes longer than installing them.
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -c constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
 export RUNYARD_HOME ?= $(CURDIR)/yard
 
 # Nothing is fetched at run time, and one thread per numeric library: OpenMP threads that outnumber cores spin.
