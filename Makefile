@@ -63,7 +63,7 @@ bench: assets  ## print the benchmark table (SHORT=1: a quick one)
 	$(BIN)/python -m pytest tests/bench -p no:xdist -s -q $(if $(SHORT),--short) $(PYTEST_ARGS)
 
 proof: install  ## the long kill, soak and simulation tests (SHORT=1: a quick round)
-	$(BIN)/python -m pytest tests/proof -q $(if $(SHORT),--short) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/proof -q -n $(JOBS) $(if $(SHORT),--short) $(PYTEST_ARGS)
 
 constraints: install  ## write constraints.txt anew from what is installed
 	$(BIN)/python tests/house/freeze.py > .constraints.new && mv .constraints.new constraints.txt
