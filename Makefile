@@ -8,7 +8,9 @@ BIN    := $(VENV)/bin
 PORT   ?= 8501
 JOBS   ?= 2
 PYTEST_ARGS ?=
-PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+# Modules are compiled when they are first imported: compiling all of them takes longer than installing them.
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -c constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
 export RUNYARD_HOME ?= $(CURDIR)/yard
 
 # Nothing is fetched at run time, and one thread per numeric library: OpenMP threads that outnumber cores spin.
@@ -61,7 +63,7 @@ bench: assets  ## print the benchmark table (SHORT=1: a quick one)
 	$(BIN)/python -m pytest tests/bench -p no:xdist -s -q $(if $(SHORT),--short) $(PYTEST_ARGS)
 
 proof: install  ## the long kill, soak and simulation tests (SHORT=1: a quick round)
-	$(BIN)/python -m pytest tests/proof -q $(if $(SHORT),--short) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/proof -q -n $(JOBS) $(if $(SHORT),--short) $(PYTEST_ARGS)
 
 constraints: install  ## write constraints.txt anew from what is installed
 	$(BIN)/python tests/house/freeze.py > .constraints.new && mv .constraints.new constraints.txt

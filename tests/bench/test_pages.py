@@ -36,8 +36,10 @@ FROM runs, range(100) ORDER BY id, range;
 """
 
 
-@pytest.fixture
-def large(yard: Yard) -> Yard:
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    yard = Yard(tmp_path_factory.mktemp("large") / "yard")
+    yard.create()
     store = Store(yard)
     store.ingest(replace_views=True)
     with duckdb.connect(str(yard.store_db)) as db:
@@ -68,7 +70,7 @@ def test_rerun_of_the_overview(
     )
 
 
-def test_memory_of_the_server(large: Yard, board: Any, chromium: str) -> None:
+def test_memory_of_the_server(large: Yard, board: Any, chromium: str, short: bool) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -82,7 +84,7 @@ def test_memory_of_the_server(large: Yard, board: Any, chromium: str) -> None:
                 break
             except OSError:
                 time.sleep(0.2)
-        visits(port, chromium, count=4)
+        visits(port, chromium, count=2 if short else 4)
         board.add("server's memory after visits", psutil.Process(server.pid).memory_info().rss / 1e6, 300, "MB")
     finally:
         server.terminate()

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import tables
+from ready import ready_yard
 
 from runyard.core.journal import Journal, encode
 from runyard.core.paths import Yard
@@ -148,8 +149,7 @@ def at_once(folder: Path, journals: list[bytes]) -> dict[str, list[str]]:
 def piece_by_piece(
     folder: Path, journals: list[bytes], pieces: list[tuple[int, int, bool]]
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    yard = Yard(folder)
-    yard.create()
+    yard = ready_yard(folder)
     store = Store(yard)
     pens = [Journal(yard.events / f"{place}.jsonl") for place in range(len(journals))]
     written = [0] * len(journals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -25,8 +26,6 @@ from runyard.runtime import Runtime, open_runtime
 from runyard.service import logs, runs
 from runyard.service.launch import launch, pump
 
-LONG, SHORT = 4_000, 2
-
 
 @pytest.fixture
 def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
@@ -37,6 +36,8 @@ def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     y = (np.arange(60) % 2).astype(np.int64)
     x = random.normal(0, 1, (60, 12, 2)).astype(np.float32) + y[:, None, None]
     np.savez(runtime.yard.datasets / "waves.npz", X=x, y=y)
+    rows = ({"text": f"{'nice' if place % 2 else 'awful'} tea {place}", "label": place % 2} for place in range(40))
+    (runtime.yard.datasets / "words.jsonl").write_text("\n".join(map(json.dumps, rows)))
     yield runtime
     for process in runners(runtime):
         with suppress(psutil.Error):
@@ -44,16 +45,22 @@ def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     runtime.close()
 
 
-def config(epochs: int = SHORT, **changes: Any) -> Any:
+def config(**changes: Any) -> Any:
+    """The config of a run that goes on until it is stopped."""
     return parse_run_config(
         {
             "model": {"model_type": "cnn1d", "channels": [4], "kernel_size": 3},
             "training_data": {"source": "waves", "split_by": "stratified"},
-            "hyperparameters": {"epochs": epochs, "batch_size": 16},
+            "hyperparameters": {"epochs": 4_000, "batch_size": 16},
             "optimization": {"checkpoint_frequency": 5},
             **changes,
         }
     )
+
+
+def brief(**changes: Any) -> Any:
+    """The config of a run that is soon over: it does not even import torch."""
+    return parse_run_config({"model": {"model_type": "tfidf_logreg"}, "training_data": {"source": "words"}, **changes})
 
 
 def runners(rt: Runtime) -> list[psutil.Process]:
@@ -93,9 +100,9 @@ def events(rt: Runtime, run: UUID, kind: str) -> int:
 
 def test_one_id_launched_twice_runs_once_and_the_queue_takes_turns(rt: Runtime) -> None:
     first = new_id()
-    assert launch(rt, config(name="one"), launched_by="page", run_id=first) == first
-    assert launch(rt, config(name="one"), launched_by="page", run_id=first) == first
-    second = launch(rt, config(name="two"), launched_by="page")
+    assert launch(rt, brief(name="one"), launched_by="page", run_id=first) == first
+    assert launch(rt, brief(name="one"), launched_by="page", run_id=first) == first
+    second = launch(rt, brief(name="two"), launched_by="page")
     assert status(rt, second) == "queued", "there is one worker"
     # Nobody pumps here: the first run's own supervisor starts the second.
     wait_until(rt, lambda: runs.state(rt, second).has_ended, "the second run ends")
@@ -106,8 +113,8 @@ def test_one_id_launched_twice_runs_once_and_the_queue_takes_turns(rt: Runtime) 
 
 
 def test_a_killed_run_is_lost_the_next_starts_and_it_can_be_resumed(rt: Runtime) -> None:
-    run = launch(rt, config(LONG, name="long"), launched_by="page")
-    waiting = launch(rt, config(name="next"), launched_by="page")
+    run = launch(rt, config(name="long"), launched_by="page")
+    waiting = launch(rt, brief(name="next"), launched_by="page")
     wait_until(rt, lambda: is_training(rt, run), "the run trains")
     pid = runs.state(rt, run).pid
     assert pid is not None
@@ -138,7 +145,7 @@ def test_a_killed_run_is_lost_the_next_starts_and_it_can_be_resumed(rt: Runtime)
 
 
 def test_a_run_of_the_foreground_is_resumed_by_the_queue(rt: Runtime) -> None:
-    run = launch(rt, config(name="mine"), launched_by="foreground", start=False)
+    run = launch(rt, brief(name="mine"), launched_by="foreground", start=False)
     assert pump(rt) == [], "its owner starts it"
     rt.record(run, "ended", attempt=1, status="failed")
     runs.resume(rt, "mine", by="page")
@@ -150,7 +157,7 @@ def test_a_run_of_the_foreground_is_resumed_by_the_queue(rt: Runtime) -> None:
 
 
 def test_a_run_killed_before_its_first_word_is_lost_too(rt: Runtime) -> None:
-    run = launch(rt, config(LONG, name="early"), launched_by="page")
+    run = launch(rt, config(name="early"), launched_by="page")
 
     def training_process() -> list[psutil.Process]:
         return [
@@ -164,8 +171,8 @@ def test_a_run_killed_before_its_first_word_is_lost_too(rt: Runtime) -> None:
 
 
 def test_cancelling_what_is_queued_and_what_runs(rt: Runtime) -> None:
-    running = launch(rt, config(LONG, name="running"), launched_by="page")
-    queued = launch(rt, config(LONG, name="queued"), launched_by="page")
+    running = launch(rt, config(name="running"), launched_by="page")
+    queued = launch(rt, config(name="queued"), launched_by="page")
     assert runs.cancel(rt, str(queued), by="cli").status == "cancelled"
     assert events(rt, queued, "spawned") == 0
     with pytest.raises(Conflict, match="cancelled already"):
@@ -179,15 +186,15 @@ def test_cancelling_what_is_queued_and_what_runs(rt: Runtime) -> None:
 
 
 def test_cancelling_a_run_that_has_only_just_been_spawned(rt: Runtime) -> None:
-    run = launch(rt, config(LONG, name="young"), launched_by="page")
+    run = launch(rt, config(name="young"), launched_by="page")
     runs.cancel(rt, "young", by="page")
-    after = launch(rt, config(name="after"), launched_by="page")
+    after = launch(rt, brief(name="after"), launched_by="page")
     wait_until(rt, lambda: status(rt, run) == "cancelled", "it ends when it sees the wish")
     wait_until(rt, lambda: status(rt, after) == "completed", "its supervisor lived on and pumped the queue")
 
 
 def test_killing_by_force_leaves_no_process(rt: Runtime) -> None:
-    run = launch(rt, config(LONG, name="stubborn"), launched_by="page")
+    run = launch(rt, config(name="stubborn"), launched_by="page")
     wait_until(rt, lambda: is_training(rt, run), "the run trains")
     assert runs.cancel(rt, "stubborn", by="cli", force=True).status == "cancelled"
     wait_until(rt, lambda: not runners(rt), "no process is left")
@@ -208,7 +215,7 @@ os.kill(os.getpid(), 9)
     from runyard.config.run import to_yaml
 
     yaml = rt.yard.home / "config.yaml"
-    yaml.write_text(to_yaml(config(30)))
+    yaml.write_text(to_yaml(brief()))
     done = subprocess.run(
         [sys.executable, "-c", code, str(rt.yard.home), str(yaml)], capture_output=True, text=True, check=False
     )
@@ -241,7 +248,7 @@ def test_a_run_launched_while_somebody_holds_the_store_is_queued_not_refused(rt:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        run = launch(rt, config(name="patient"), launched_by="page")
+        run = launch(rt, brief(name="patient"), launched_by="page")
         holder.communicate(b"")
     assert pump(rt) == [run], "whoever comes next starts it"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from reading import tables
+from ready import ready_yard
 
 from runyard.core.paths import Yard
 from runyard.store import Store
@@ -17,6 +18,11 @@ from runyard.store import Store
 AT = 1_763_733_600_000_000
 MINUTE = 60_000_000
 VERSIONS = "SELECT * EXCLUDE (id) FROM model_versions ORDER BY agent_id, TRY_CAST(version AS INTEGER)"
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    return ready_yard(tmp_path / "yard")
 
 
 def run_id(number: int) -> str:
@@ -114,9 +120,7 @@ def test_the_order_of_arrival_and_a_rebuild_change_nothing(tmp_path: Path) -> No
     ]
     expected = None
     for place, order in enumerate(list(permutations(lives))[::5]):
-        yard = Yard(tmp_path / str(place))
-        yard.create()
-        store = stored(yard, order)
+        store = stored(ready_yard(tmp_path / str(place)), order)
         found = store.live("FROM model_versions ORDER BY id").rows()
         expected = expected or found
         assert found == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,15 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
 import zstandard
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from warm import WarmRunner
 
 from runyard.config.run import RunConfig, parse_run_config, to_yaml
 from runyard.core.journal import Journal, RunJournal
@@ -65,6 +70,14 @@ class Story:
         return self.of("ended")[-1]
 
 
+class Child(Protocol):
+    """A process that runs an attempt."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+
+
 @dataclass(frozen=True)
 class Bench:
     """A yard in which runs are made, in a process of their own or right here."""
@@ -77,27 +90,37 @@ class Bench:
         folder.config.write_text(to_yaml(parse_run_config(config)), "utf-8")
         return folder
 
-    def start(self, folder: RunFolder, attempt: int = 1, code: str = "") -> subprocess.Popen[bytes]:
-        """Start the runner as a launcher would; `code` replaces `-m runyard.train`."""
-        command = ["-c", code] if code else ["-m", "runyard.train"]
-        log = folder.log.open("ab")
-        return subprocess.Popen(
-            [sys.executable, *command, str(folder.path), "--attempt", str(attempt)],
-            stdout=log,
-            stderr=log,
-            cwd=self.yard.home,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
-            start_new_session=True,
-        )
+    def start(self, folder: RunFolder, attempt: int = 1, code: str = "", *, fresh: bool = False) -> Child:
+        """Start the runner as a process, forked from a warm one.
 
-    def finish(self, folder: RunFolder, attempt: int = 1, code: str = "") -> tuple[int, Story]:
+        Args:
+            code: what a fresh interpreter runs instead of `-m runyard.train`.
+            fresh: start it as a launcher does, in a fresh interpreter: it proves as much and costs seconds of imports.
+        """
+        arguments = [str(folder.path), "--attempt", str(attempt)]
+        if not code and not fresh:
+            return WarmRunner(arguments, log=folder.log, cwd=self.yard.home)
+        command = ["-c", code] if code else ["-m", "runyard.train"]
+        with folder.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *command, *arguments],
+                stdout=log,
+                stderr=log,
+                cwd=self.yard.home,
+                env={**os.environ, "HF_HUB_OFFLINE": "1"},
+                start_new_session=True,
+            )
+
+    def finish(self, folder: RunFolder, attempt: int = 1, code: str = "", *, fresh: bool = False) -> tuple[int, Story]:
         """Run to the end; return the exit code and the story."""
-        exit_code = self.start(folder, attempt, code).wait(timeout=240)
+        exit_code = self.start(folder, attempt, code, fresh=fresh).wait(timeout=240)
         return exit_code, self.story(folder)
 
-    def kill(self, folder: RunFolder, attempt: int, *, steps: int, how: int = signal.SIGKILL) -> int:
+    def kill(
+        self, folder: RunFolder, attempt: int, *, steps: int, how: int = signal.SIGKILL, fresh: bool = False
+    ) -> int:
         """Start an attempt and kill it once it has journalled so many steps; return its exit code."""
-        child = self.start(folder, attempt)
+        child = self.start(folder, attempt, fresh=fresh)
         deadline = time.monotonic() + 200
         while child.poll() is None and time.monotonic() < deadline:
             lines = b"".join(path.read_bytes() for path in folder.path.glob(f"journal-{attempt}-*.jsonl"))
@@ -148,13 +171,21 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    yard = Yard(tmp_path / "yard")
+    return bench_in(tmp_path)
+
+
+def bench_in(folder: Path) -> Bench:
+    yard = Yard(folder / "yard")
     yard.create()
     return Bench(yard)
 
 
 @pytest.fixture
 def waves(bench: Bench) -> dict[str, Any]:
+    return put_waves(bench)
+
+
+def put_waves(bench: Bench) -> dict[str, Any]:
     """Two kinds of noisy waves, unevenly many of each, from twelve subjects; as the data of a config."""
     random = np.random.default_rng(5)
     count, steps = 120, 24
@@ -174,6 +205,10 @@ GOOD, BAD = ["fresh", "tasty", "lovely"], ["stale", "bitter", "burnt"]
 
 @pytest.fixture
 def reviews(bench: Bench) -> dict[str, Any]:
+    return put_reviews(bench)
+
+
+def put_reviews(bench: Bench) -> dict[str, Any]:
     """Eighty short reviews of uneven length, as the data of a config."""
     random = np.random.default_rng(3)
     rows = []
@@ -217,6 +252,28 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(shape).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def learned(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., RunFolder]:
+    """Give a bench a completed run of this config: it is trained for the first who asks, the others get a copy."""
+    made: dict[str, RunFolder] = {}
+
+    def give(bench: Bench, **config: Any) -> RunFolder:
+        key = json.dumps(config, sort_keys=True)
+        if key not in made:
+            first = bench_in(tmp_path_factory.mktemp("learned"))
+            put_waves(first)
+            put_reviews(first)
+            (first.yard.models / "tiny").symlink_to(tiny_encoder)
+            folder = first.prepare(**config)
+            assert first.finish(folder)[0] == 0, folder.log.read_text()
+            made[key] = folder
+        copy = bench.yard.run(uuid.UUID(made[key].path.name))
+        shutil.copytree(made[key].path, copy.path)
+        return copy
+
+    return give
 
 
 @pytest.fixture

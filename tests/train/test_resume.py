@@ -33,7 +33,7 @@ def test_sigkill_and_resume_in_real_processes(bench: Any, waves: dict[str, Any])
     broken = bench.prepare(**config)
     assert bench.kill(broken, 1, steps=31) == -signal.SIGKILL
     assert bench.kill(broken, 2, steps=40) == -signal.SIGKILL
-    code, resumed = bench.finish(broken, attempt=3)
+    code, resumed = bench.finish(broken, attempt=3, fresh=True)
     assert (code, resumed.ended["status"]) == (0, "completed")
 
     assert_equal_stories(resumed, unbroken)

@@ -79,7 +79,7 @@ assert "runyard" not in sys.modules
 def test_cancel_saves_what_is_there_and_can_be_resumed(bench: Any, waves: dict[str, Any]) -> None:
     config = {**waves, "batch_size": 2, "epochs": 40, "optimization": {"early_stopping": False}}
     folder = bench.prepare(**config)
-    assert bench.kill(folder, 1, steps=10, how=signal.SIGTERM) == 1
+    assert bench.kill(folder, 1, steps=10, how=signal.SIGTERM, fresh=True) == 1
     story = bench.story(folder)
     assert (story.ended["status"], story.ended.get("error_kind")) == ("cancelled", None)
     saved = story.of("checkpoint")[-1]
@@ -152,9 +152,9 @@ def test_a_second_runner_of_the_same_attempt_leaves_without_a_word(bench: Any, w
         lock.write("2")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        code, story = bench.finish(folder, attempt=2)
+        code, story = bench.finish(folder, attempt=2, fresh=True)
     assert (code, story.events) == (0, [])
-    code, story = bench.finish(folder, attempt=2)
+    code, story = bench.finish(folder, attempt=2, fresh=True)
     assert (code, story.events) == (0, []), "nor is an attempt begun again when its process is over"
 
 

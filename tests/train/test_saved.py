@@ -93,19 +93,21 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], type[RunyardError]]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_a_model_that_is_not_what_was_saved_is_not_loaded(bench: Any, reviews: dict[str, Any], name: str) -> None:
-    folder = bench.prepare(**reviews, model={"model_type": "tfidf_logreg"})
-    _, story = bench.finish(folder)
+def test_a_model_that_is_not_what_was_saved_is_not_loaded(
+    bench: Any, reviews: dict[str, Any], learned: Any, name: str
+) -> None:
+    folder = learned(bench, **reviews, model={"model_type": "tfidf_logreg"})
+    sha256 = bench.story(folder).ended["model_sha256"]
+    load_saved(folder.model, sha256)
     damage, error = DAMAGES[name]
     damage(folder.model)
     with pytest.raises(error):
-        load_saved(folder.model, story.ended["model_sha256"])
+        load_saved(folder.model, sha256)
 
 
 @pytest.fixture
-def waves_model(bench: Any, waves: dict[str, Any]) -> tuple[Any, SavedModel]:
-    folder = bench.prepare(**waves, epochs=3)
-    assert bench.finish(folder)[0] == 0
+def waves_model(bench: Any, waves: dict[str, Any], learned: Any) -> tuple[Any, SavedModel]:
+    folder = learned(bench, **waves, epochs=3)
     return load_run_config(folder.config), load_saved(folder.model)
 
 
@@ -176,8 +178,8 @@ def test_equal_names_are_equal_examples(bench: Any, reviews: dict[str, Any]) -> 
 def test_no_benchmark_where_none_is_wanted(bench: Any, reviews: dict[str, Any], how: str) -> None:
     evaluation = {"benchmark": how != "switched off"}
     folder = bench.prepare(**reviews, model={"model_type": "tfidf_logreg"}, evaluation=evaluation)
-    code = "import sys; from runyard.train.__main__ import main; sys.exit(main([*sys.argv[1:], *{}]))"
-    exit_code, story = bench.finish(folder, code=code.format(["--part"] if evaluation["benchmark"] else []))
+    part = "import sys; from runyard.train.__main__ import main; sys.exit(main([*sys.argv[1:], '--part']))"
+    exit_code, story = bench.finish(folder, code=part if evaluation["benchmark"] else "")
     assert (exit_code, story.ended["status"], story.of("benchmark")) == (0, "completed", [])
 
 

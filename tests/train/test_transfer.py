@@ -14,11 +14,9 @@ from runyard.core.errors import Invalid
 
 
 @pytest.fixture
-def source(bench: Any, waves: dict[str, Any]) -> Any:
+def source(bench: Any, waves: dict[str, Any], learned: Any) -> Any:
     """The folder of a run that learned the waves."""
-    folder = bench.prepare(**waves, agent="teacher", epochs=8, learning_rate=0.01)
-    assert bench.finish(folder)[0] == 0
-    return folder
+    return learned(bench, **waves, agent="teacher", epochs=8, learning_rate=0.01)
 
 
 def other_waves(bench: Any, classes: int) -> dict[str, Any]:
@@ -85,12 +83,11 @@ def test_a_resumed_transfer_is_judged_once_and_equals_one_that_never_stopped(
 
 @pytest.mark.parametrize("method", ["full", "lora", "frozen"])
 def test_an_encoder_starts_from_the_one_that_was_saved(
-    bench: Any, reviews: dict[str, Any], encoder: Path, method: str
+    bench: Any, reviews: dict[str, Any], encoder: Path, learned: Any, method: str
 ) -> None:
     model = {"model_type": "text_encoder", "base_model": "tiny"}
     config = {**reviews, "model": model, "max_length": 16, "learning_rate": 0.02, "batch_size": 8}
-    source = bench.prepare(**config, method="full", epochs=6)
-    assert bench.finish(source)[0] == 0
+    source = learned(bench, **config, method="full", epochs=6)
     best = min(epoch["val_loss"] for epoch in bench.story(source).epochs())
     network = bench.loop(bench.prepare(**config, method=method, epochs=1, start_from=source.path.name))
     assert network.loop.validate()["val_loss"] == pytest.approx(best, rel=1e-4), "nothing was learned or lost yet"
