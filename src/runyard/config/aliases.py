@@ -94,8 +94,17 @@ VALUES: dict[str, dict[str, str]] = {
         "crossentropy": "cross_entropy",
         "weighted_cross_entropy": "cross_entropy",
         "weighted_categorical_crossentropy": "cross_entropy",
+        "focal_loss": "focal",
+        "leak_aware_loss": "leak_aware",
+        "cost_matrix": "expected_cost",
     },
-    "optimization.schedule.kind": {"warmup": "exponential", "constant_with_warmup": "constant"},
+    "optimization.schedule.kind": {
+        "warmup": "exponential",
+        "constant_with_warmup": "constant",
+        "warmup_stable_decay": "wsd",
+        "onecycle": "one_cycle",
+        "cosine_with_restarts": "cosine_restarts",
+    },
     f"{_STOPPING}.monitor": {"validation_loss": "val_loss", "f1": "f1_macro", "f1_score": "f1_macro"},
     "evaluation.metrics": {"f1": "f1_macro", "f1_score": "f1_macro"},
 }
@@ -111,7 +120,7 @@ _LATER = """
     gradient_histogram_frequency weight_histogram_frequency loss_curve_smoothing
     reduce_lr_on_plateau reduce_lr_monitor reduce_lr_factor reduce_lr_patience
     auto_deploy deployment_target health_check_enabled health_check_timeout auto_rollback deployment_tags
-    initial_lr ema gradient_checkpointing sweep search_space preset_name
+    ema gradient_checkpointing sweep search_space preset_name
 """
 LATER = frozenset(_LATER.split())
 _TASKS = ("classification", "text_classification", "series_classification", "time_series_classification")
