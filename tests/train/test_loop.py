@@ -83,6 +83,15 @@ def test_every_schedule_is_followed(bench: Any, waves: dict[str, Any], kind: str
     assert rates == [lr_at(schedule, step, base=0.01, warmup=3, total=len(rates)) for step in range(len(rates))]
 
 
+def test_a_plateau_lowers_the_rate_by_torchs_rule(bench: Any, waves: dict[str, Any]) -> None:
+    """With a gain asked for that nobody can make, every epoch but the first is one without a gain."""
+    plateau = {"enabled": True, "patience": 1, "factor": 0.5, "threshold": 1e5}
+    optimization = {"schedule": "constant", "reduce_on_plateau": plateau, "early_stopping": False}
+    _, story = bench.fit(**waves, epochs=7, learning_rate=0.01, optimization=optimization)
+    expected = [0.01, 0.01, 0.01, 0.005, 0.005, 0.0025, 0.0025]
+    assert [epoch["learning_rate"] for epoch in story.epochs()] == pytest.approx(expected)
+
+
 def test_accumulation_is_exact_for_uneven_batches(bench: Any, waves: dict[str, Any]) -> None:
     """The weighted mean over 16 examples is not the mean of the means over 4: counts differ by the classes."""
     common = {

@@ -14,7 +14,12 @@ HARD: dict[str, Any] = {
     "gradient_accumulation": 2,
     "warmup_steps": 7,
     "weight_decay": 0.01,
-    "optimization": {"schedule": "cosine", "gradient_clipping": 0.3, "checkpoint_frequency": 9},
+    "optimization": {
+        "schedule": "cosine",
+        "gradient_clipping": 0.3,
+        "checkpoint_frequency": 9,
+        "reduce_on_plateau": {"enabled": True, "patience": 0, "threshold": 1e5},
+    },
 }
 
 

@@ -98,7 +98,7 @@ class Loop:
 
     def _step(self, group: Sequence[Batch], batches: int) -> None:
         config, progress = self.config, self.progress
-        rate = lr_at(
+        rate = progress.rate_scale * lr_at(
             config.optimization.schedule,
             progress.step,
             base=config.hyperparameters.learning_rate,
@@ -201,7 +201,7 @@ class Loop:
             raise self._diverged("validation loss", scores["val_loss"], math.nan)
         due = Action.NOTHING
         for callback in self._callbacks:
-            due |= callback.after_epoch(progress, scores[monitor])
+            due |= callback.after_epoch(progress, scores)
         if Action.BEST in due:
             progress.best_epoch = progress.epoch
             progress.best_checkpoint = checkpoint.checkpoint_name(progress.step)
