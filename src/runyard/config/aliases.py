@@ -16,7 +16,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "model_type",
         "base_model",
         "lora",
-        *models.Cnn1d.model_fields,
+        *(name for part in models.SERIES_NETS for name in part.model_fields),
         *models.TfidfLogreg.model_fields,
     ),
     "training_data": tuple(dataset.TrainingData.model_fields),
