@@ -143,7 +143,7 @@ def test_all_mistakes_come_at_once_with_what_is_allowed() -> None:
     [
         ("model: {model_type: cnn}\ntraining_data: {}", "training_data", "name a data set"),
         ("training_data: {source: a}\nseed: 1", "model", "missing"),
-        ("model: {model_type: gru}\ntraining_data: {source: a}", "model.model_type", "not in this version"),
+        ("model: {model_type: svm}\ntraining_data: {source: a}", "model.model_type", "not in this version"),
         ("model: {model_type: cnn1d}\nmethod: lora\ntraining_data: {source: a}", "method", "cnn1d"),
         (
             "model: {model_type: tfidf_logreg}\ntraining_data: {source: a}\nlearning_rate: 0.1",
