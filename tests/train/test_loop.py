@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 
+from runyard.config.losses import Loss
+from runyard.config.optimizers import Optimizer
+from runyard.config.schedules import Schedule, lr_at
 from runyard.train.callbacks import Action, Quiet
 from runyard.train.outcome import Diverged
 
@@ -43,11 +46,50 @@ def test_an_epoch_event_has_all_columns(bench: Any, waves: dict[str, Any]) -> No
     assert fractions == pytest.approx([step / 10 for step in range(1, 21)])
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", {"kind": "sgd", "momentum": 0.9}])
-def test_every_optimizer_learns(bench: Any, waves: dict[str, Any], optimizer: Any) -> None:
-    _, story = bench.fit(**waves, epochs=15, learning_rate=0.01, optimization={"optimizer": optimizer})
+def kinds(choice: Any) -> list[str]:
+    """Return the names of the parts that a configuration may choose from."""
+    return [part.model_fields["kind"].default for part in get_args(get_args(choice)[0])]
+
+
+RATES = {"adadelta": 1.0, "adagrad": 0.05, "radam": 0.1}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sgd": {"momentum": 0.9},
+    "leak_aware": {"leak_classes": ["1"]},
+    "expected_cost": {"costs": {"1": {"0": 2.0}}},
+}
+
+
+@pytest.mark.parametrize("kind", kinds(Optimizer))
+def test_every_optimizer_learns(bench: Any, waves: dict[str, Any], kind: str) -> None:
+    optimization = {"optimizer": {"kind": kind, **OPTIONS.get(kind, {})}}
+    _, story = bench.fit(**waves, epochs=15, learning_rate=RATES.get(kind, 0.01), optimization=optimization)
     losses = [epoch["val_loss"] for epoch in story.epochs()]
     assert losses[-1] < 0.75 * losses[0]
+
+
+@pytest.mark.parametrize("kind", kinds(Loss))
+def test_every_loss_teaches(bench: Any, waves: dict[str, Any], kind: str) -> None:
+    optimization = {"loss": {"kind": kind, **OPTIONS.get(kind, {})}}
+    _, story = bench.fit(**waves, epochs=15, learning_rate=0.01, optimization=optimization)
+    scores = [next(m["value"] for m in epoch["metrics"] if m["name"] == "accuracy") for epoch in story.epochs()]
+    assert scores[-1] > max(0.8, scores[0])
+
+
+@pytest.mark.parametrize("kind", kinds(Schedule))
+def test_every_schedule_is_followed(bench: Any, waves: dict[str, Any], kind: str) -> None:
+    optimization = {"schedule": {"kind": kind}}
+    loop, story = bench.fit(**waves, epochs=2, warmup_steps=3, learning_rate=0.01, optimization=optimization)
+    schedule, rates = loop.loop.config.optimization.schedule, values(story.curve("train/learning_rate"))
+    assert rates == [lr_at(schedule, step, base=0.01, warmup=3, total=len(rates)) for step in range(len(rates))]
+
+
+def test_a_plateau_lowers_the_rate_by_torchs_rule(bench: Any, waves: dict[str, Any]) -> None:
+    """With a gain asked for that nobody can make, every epoch but the first is one without a gain."""
+    plateau = {"enabled": True, "patience": 1, "factor": 0.5, "threshold": 1e5}
+    optimization = {"schedule": "constant", "reduce_on_plateau": plateau, "early_stopping": False}
+    _, story = bench.fit(**waves, epochs=7, learning_rate=0.01, optimization=optimization)
+    expected = [0.01, 0.01, 0.01, 0.005, 0.005, 0.0025, 0.0025]
+    assert [epoch["learning_rate"] for epoch in story.epochs()] == pytest.approx(expected)
 
 
 def test_accumulation_is_exact_for_uneven_batches(bench: Any, waves: dict[str, Any]) -> None:

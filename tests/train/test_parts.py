@@ -13,7 +13,8 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from runyard.config.dataset import TrainingData
-from runyard.config.losses import CrossEntropy
+from runyard.config.losses import CrossEntropy, ExpectedCost, Focal, LeakAware
+from runyard.config.part import Part
 from runyard.core.errors import Invalid
 from runyard.train.baselines import log_loss
 from runyard.train.losses import build_loss
@@ -47,8 +48,8 @@ Y = torch.tensor([0, 3, 2, 1])
 def test_the_loss_is_that_of_torch(weights: dict[str, float] | None, smoothing: float) -> None:
     part = CrossEntropy(class_weights=weights, label_smoothing=smoothing)
     total, count = build_loss(part, list("abcd"), Y)(LOGITS, Y)
-    weight = None if weights is None else torch.tensor(list(weights.values()))
-    expected = torch.nn.functional.cross_entropy(LOGITS.float(), Y, weight=weight, label_smoothing=smoothing)
+    weight = None if weights is None else torch.tensor(list(weights.values()), dtype=torch.float64)
+    expected = torch.nn.functional.cross_entropy(LOGITS, Y, weight=weight, label_smoothing=smoothing)
     assert (total / count).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -56,6 +57,89 @@ def test_a_known_weighted_loss() -> None:
     part = CrossEntropy(class_weights={"a": 1, "b": 1.5, "c": 1.5, "d": 3})
     total, count = build_loss(part, list("abcd"), Y)(LOGITS, Y)
     assert (total / count).item() == pytest.approx(3.4402637543, rel=1e-6)
+
+
+def mean_of(part: Part) -> float:
+    total, count = build_loss(part, list("abcd"), Y)(LOGITS, Y)
+    return float(total / count)
+
+
+@pytest.mark.parametrize(
+    ("part", "of_examples"),
+    [  # The values of alpha .25 and gamma 0, 2 are those of Keras' CategoricalFocalCrossentropy.
+        (Focal(gamma=0), [0.0855874, 0.54629561, 0.36063388, 2.50335767]),
+        (Focal(gamma=1), [0.02481179, 0.48486073, 0.27540608, 2.50324554]),
+        (Focal(), [0.00719294, 0.43033464, 0.21031997, 2.50313341]),
+        (Focal(gamma=5), [1.752474e-04, 3.00866758e-01, 9.36702078e-02, 2.50279704]),
+        (
+            Focal(alpha={"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.4}),
+            [0.00287718, 0.68853543, 0.25238396, 2.00250673],
+        ),
+        (LeakAware(leak_classes=("b", "c", "d")), [0.34234958, 2.21843968, 1.85892544, 19.89327314]),
+        (
+            ExpectedCost(
+                costs={
+                    "a": {"b": 1, "c": 1, "d": 1},
+                    "b": {"a": 2, "c": 0.5, "d": 0.5},
+                    "c": {"a": 2, "b": 0.5, "d": 0.5},
+                    "d": {"a": 2, "b": 0.5, "c": 0.5},
+                }
+            ),
+            [0.63224966, 2.65178299, 2.25734875, 11.99339694],
+        ),
+    ],
+)
+def test_losses_of_known_value(part: Part, of_examples: list[float]) -> None:
+    loss = build_loss(part, list("abcd"), Y)
+    found = [loss(LOGITS[i : i + 1], Y[i : i + 1])[0].item() for i in range(4)]
+    assert found == pytest.approx(of_examples, abs=1e-8)
+    assert mean_of(part) == pytest.approx(sum(of_examples) / 4, rel=1e-6)
+
+
+def test_losses_that_say_the_same() -> None:
+    plain = mean_of(CrossEntropy())
+    assert mean_of(Focal(gamma=0, alpha=1)) == pytest.approx(plain)
+    assert mean_of(LeakAware(leak_classes=("b",), leak_penalty=1)) == pytest.approx(plain)
+    assert mean_of(ExpectedCost(costs={"a": {"b": 3}}, cost_weight=0)) == pytest.approx(plain)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        CrossEntropy(class_weights={"a": 1, "b": 1.5, "c": 1.5, "d": 3}, label_smoothing=0.1),
+        Focal(gamma=0.5),
+        Focal(),
+        LeakAware(leak_classes=("a", "d"), leak_penalty=3, non_leak_penalty=1.5),
+        ExpectedCost(costs={"a": {"b": 2}, "d": {"a": 1}}),
+    ],
+    ids=lambda part: part.kind,
+)
+def test_gradients_are_those_of_finite_differences(part: Part) -> None:
+    loss = build_loss(part, list("abcd"), Y)
+    given = LOGITS.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda logits: loss(logits, Y)[0], given)
+
+
+def test_a_certain_example_has_no_gradient_that_is_not_a_number() -> None:
+    logits = torch.tensor([[100.0, 0.0]], requires_grad=True)
+    build_loss(Focal(gamma=0.5), list("ab"), torch.tensor([0]))(logits, torch.tensor([0]))[0].backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "places"),
+    [
+        (Focal(alpha={"a": 1, "x": 2}), ["alpha.x", "alpha.b"]),
+        (LeakAware(leak_classes=("x", "b")), ["leak_classes.x"]),
+        (ExpectedCost(costs={"a": {"x": 1}, "y": {"a": 1}}), ["costs.x", "costs.y"]),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_a_loss_names_the_classes_it_does_not_find(part: Part, places: list[str]) -> None:
+    with pytest.raises(Invalid) as caught:
+        build_loss(part, ["a", "b"], torch.tensor([0, 1]))
+    assert [problem.path.removeprefix("optimization.loss.") for problem in caught.value.problems] == places
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:

@@ -14,7 +14,12 @@ HARD: dict[str, Any] = {
     "gradient_accumulation": 2,
     "warmup_steps": 7,
     "weight_decay": 0.01,
-    "optimization": {"schedule": "cosine", "gradient_clipping": 0.3, "checkpoint_frequency": 9},
+    "optimization": {
+        "schedule": "cosine",
+        "gradient_clipping": 0.3,
+        "checkpoint_frequency": 9,
+        "reduce_on_plateau": {"enabled": True, "patience": 0, "threshold": 1e5},
+    },
 }
 
 
@@ -50,12 +55,13 @@ def test_a_cnn_killed_at_any_step(bench: Any, waves: dict[str, Any], killer: Cal
     resumed_equals_unbroken(bench, config, killer, step)
 
 
-@pytest.mark.parametrize("method", ["lora", "full", "frozen"])
+@pytest.mark.parametrize(("method", "optimizer"), [("lora", "adamw"), ("full", "muon"), ("frozen", "adafactor")])
 def test_an_encoder_killed_within_an_epoch(
-    bench: Any, reviews: dict[str, Any], encoder: Any, killer: Callable[..., Any], method: str
+    bench: Any, reviews: dict[str, Any], encoder: Any, killer: Callable[..., Any], method: str, optimizer: str
 ) -> None:
     model = {"model_type": "text_encoder", "base_model": encoder.name, "lora": {"dropout": 0.2}}
     config = {**reviews, **HARD, "model": model, "method": method, "batch_size": 3, "epochs": 3, "max_length": 16}
+    config["optimization"] = {**HARD["optimization"], "optimizer": optimizer}
     resumed_equals_unbroken(bench, config, killer, 17)
 
 

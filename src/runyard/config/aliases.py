@@ -16,7 +16,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "model_type",
         "base_model",
         "lora",
-        *models.Cnn1d.model_fields,
+        *(name for part in models.SERIES_NETS for name in part.model_fields),
         *models.TfidfLogreg.model_fields,
     ),
     "training_data": tuple(dataset.TrainingData.model_fields),
@@ -28,6 +28,9 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
     "resources": tuple(training.Resources.model_fields),
 }
 _STOPPING = "optimization.early_stopping"
+_PLATEAU = "optimization.reduce_on_plateau"
+_SWITCHES = (_STOPPING, _PLATEAU)  # blocks for which a bare yes or no may stand
+_SCORES = {"validation_loss": "val_loss", "f1": "f1_macro", "f1_score": "f1_macro"}
 
 # A key that stands in the block `training`, at the top or in a neighbouring section, and where it belongs.
 MOVES: dict[str, str] = {
@@ -50,6 +53,10 @@ MOVES: dict[str, str] = {
     "early_stopping_patience": f"{_STOPPING}.patience",
     "early_stopping_monitor": f"{_STOPPING}.monitor",
     "checkpoint_monitor": f"{_STOPPING}.monitor",
+    "reduce_lr_on_plateau": _PLATEAU,
+    "reduce_lr_monitor": f"{_PLATEAU}.monitor",
+    "reduce_lr_factor": f"{_PLATEAU}.factor",
+    "reduce_lr_patience": f"{_PLATEAU}.patience",
     "model_checkpoint": "evaluation.save_best_model",
     "metrics": "evaluation.metrics",
     "threads": "resources.threads",
@@ -83,7 +90,7 @@ INSIDE: dict[str, dict[str, str]] = {
         "warmup_steps": "hyperparameters.warmup_steps",
     },
     "optimization.loss": {"type": "optimization.loss.kind", "name": "optimization.loss.kind"},
-    _STOPPING: {"metric": f"{_STOPPING}.monitor", "min_delta": f"{_STOPPING}.threshold"},
+    **{path: {"metric": f"{path}.monitor", "min_delta": f"{path}.threshold"} for path in _SWITCHES},
 }
 # Words for a value, by where the value stands.
 VALUES: dict[str, dict[str, str]] = {
@@ -94,9 +101,18 @@ VALUES: dict[str, dict[str, str]] = {
         "crossentropy": "cross_entropy",
         "weighted_cross_entropy": "cross_entropy",
         "weighted_categorical_crossentropy": "cross_entropy",
+        "focal_loss": "focal",
+        "leak_aware_loss": "leak_aware",
+        "cost_matrix": "expected_cost",
     },
-    "optimization.schedule.kind": {"warmup": "exponential", "constant_with_warmup": "constant"},
-    f"{_STOPPING}.monitor": {"validation_loss": "val_loss", "f1": "f1_macro", "f1_score": "f1_macro"},
+    "optimization.schedule.kind": {
+        "warmup": "exponential",
+        "constant_with_warmup": "constant",
+        "warmup_stable_decay": "wsd",
+        "onecycle": "one_cycle",
+        "cosine_with_restarts": "cosine_restarts",
+    },
+    **{f"{path}.monitor": _SCORES for path in _SWITCHES},
     "evaluation.metrics": {"f1": "f1_macro", "f1_score": "f1_macro"},
 }
 _WEIGHTED = {"weighted_cross_entropy", "weighted_categorical_crossentropy"}
@@ -109,9 +125,8 @@ _LATER = """
     distributed strategy devices world_size
     tensorboard tensorboard_logging wandb_logging track_weights track_activations
     gradient_histogram_frequency weight_histogram_frequency loss_curve_smoothing
-    reduce_lr_on_plateau reduce_lr_monitor reduce_lr_factor reduce_lr_patience
     auto_deploy deployment_target health_check_enabled health_check_timeout auto_rollback deployment_tags
-    initial_lr ema gradient_checkpointing sweep search_space preset_name
+    ema gradient_checkpointing sweep search_space preset_name
 """
 LATER = frozenset(_LATER.split())
 _TASKS = ("classification", "text_classification", "series_classification", "time_series_classification")
@@ -187,9 +202,9 @@ class _Border:
             return
         if path in _CHOICES and isinstance(value, str):
             path = f"{path}.kind"
-        elif path == _STOPPING and isinstance(value, bool):
+        elif path in _SWITCHES and isinstance(value, bool):
             path = f"{path}.enabled"
-        elif (path in _CHOICES or path == _STOPPING) and isinstance(value, dict):
+        elif (path in _CHOICES or path in _SWITCHES) and isinstance(value, dict):
             for key, given in value.items():
                 where = f"{origin}.{key}"
                 if not self._is_later(str(key), given, where):

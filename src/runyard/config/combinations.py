@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from runyard.config.models import Cnn1d, EncoderLogreg, TextEncoder, TfidfLogreg
+from runyard.config.models import SERIES_NETS, EncoderLogreg, TextEncoder, TfidfLogreg
 from runyard.config.optimizers import Sgd
 from runyard.config.part import Part
 from runyard.config.training import Hyperparameters, Optimization
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 METHODS: dict[type[Part], tuple[str, ...]] = {
     TextEncoder: ("lora", "full", "frozen"),
-    Cnn1d: ("full",),
+    **dict.fromkeys(SERIES_NETS, ("full",)),
     TfidfLogreg: ("full",),
     EncoderLogreg: ("frozen",),
 }
 TYPES: dict[type[Part], tuple[str, ...]] = {
     TextEncoder: ("fine_tuning", "transfer_learning"),
-    Cnn1d: ("from_scratch", "transfer_learning"),
+    **dict.fromkeys(SERIES_NETS, ("from_scratch", "transfer_learning")),
     TfidfLogreg: ("from_scratch",),
     EncoderLogreg: ("fine_tuning",),
 }
@@ -47,9 +47,9 @@ def contradictions(config: "RunConfig") -> Iterator[Problem]:
     if (data.source is None) == (data.path is None):
         what = "name a data set (source) or a file (path)" if data.source is None else "give source or path, not both"
         yield Problem("training_data", what)
-    if data.split_by == "group" and data.group_column is None and not isinstance(config.model, Cnn1d):
+    if data.split_by == "group" and data.group_column is None and not isinstance(config.model, SERIES_NETS):
         yield Problem("training_data.group_column", "is needed to split by group")
-    if isinstance(config.model, Cnn1d) and data.split_by == "column":
+    if isinstance(config.model, SERIES_NETS) and data.split_by == "column":
         yield Problem("training_data.split_by", "series have no split column", ("random", "stratified", "group"))
     yield from _of_optimization(config)
     if isinstance(config.model, TfidfLogreg | EncoderLogreg):
@@ -63,6 +63,9 @@ def _of_optimization(config: "RunConfig") -> Iterator[Problem]:
         yield Problem("optimization.optimizer.momentum", "must be above 0 with nesterov")
     if getattr(optimization.schedule, "min_lr", 0.0) > hyper.learning_rate:
         yield Problem("optimization.schedule.min_lr", f"is above the learning rate {hyper.learning_rate:g}")
+    plateau = optimization.reduce_on_plateau
+    if plateau.enabled and plateau.monitor not in ("val_loss", *config.evaluation.metrics):
+        yield Problem("optimization.reduce_on_plateau.monitor", f"{plateau.monitor} is not among evaluation.metrics")
     right = "min" if stopping.monitor == "val_loss" else "max"
     if stopping.mode != right:
         yield Problem("optimization.early_stopping.mode", f"the best {stopping.monitor} is the {right} one", (right,))

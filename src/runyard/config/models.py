@@ -82,6 +82,46 @@ class Cnn1d(Part):
     )
 
 
+class Mlp(Part):
+    """Fully connected layers over the whole window at once: for tables, and series whose steps have a place."""
+
+    model_type: Literal["mlp"] = Field(default="mlp", title="Model", description="Multilayer perceptron.")
+    widths: tuple[Width, ...] = Field(
+        default=(128, 64),
+        min_length=1,
+        max_length=12,
+        title="Widths",
+        description="Units of each hidden layer.",
+        json_schema_extra=BASIC,
+    )
+
+
+class Lstm(Part):
+    """A recurrent net over time; its last state goes to a linear head."""
+
+    model_type: Literal["lstm"] = Field(default="lstm", title="Model", description="Long short-term memory network.")
+    hidden: Width = Field(
+        default=64,
+        title="Hidden units",
+        description="Units of each layer and direction.",
+        json_schema_extra=BASIC,
+    )
+    depth: Whole = Field(
+        default=1,
+        ge=1,
+        le=8,
+        title="Layers",
+        description="Recurrent layers on top of each other.",
+        json_schema_extra=BASIC,
+    )
+    bidirectional: bool = Field(
+        default=False,
+        title="Both directions",
+        description="Read the series forwards and backwards.",
+        json_schema_extra=ADVANCED,
+    )
+
+
 class TfidfLogreg(Part):
     """TF-IDF of words and pairs of words with logistic regression: the baseline without a network."""
 
@@ -134,4 +174,5 @@ class EncoderLogreg(Part):
     )
 
 
-Model = Annotated[TextEncoder | Cnn1d | TfidfLogreg | EncoderLogreg, Field(discriminator="model_type")]
+SERIES_NETS = (Cnn1d, Mlp, Lstm)
+Model = Annotated[TextEncoder | Cnn1d | Mlp | Lstm | TfidfLogreg | EncoderLogreg, Field(discriminator="model_type")]

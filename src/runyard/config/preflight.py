@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from runyard.config.models import Cnn1d, EncoderLogreg, TextEncoder
+from runyard.config.models import SERIES_NETS, EncoderLogreg, TextEncoder
 from runyard.config.run import RunConfig
 from runyard.config.series import read_series
 from runyard.config.sources import Source, find_model, find_source
@@ -25,12 +25,12 @@ def check_data(config: RunConfig, yard: Yard) -> None:
     if isinstance(config.model, TextEncoder | EncoderLogreg):
         find_model(config.model.base_model, yard)
     source = find_source(config.training_data, yard)
-    if isinstance(config.model, Cnn1d):
+    if isinstance(config.model, SERIES_NETS):
         if _is_small(source):
             check_classes(read_series(source, config.training_data).labels, source.name)
         return
     if source.path is None:
-        raise Invalid(f"{source.name} holds series, not texts.", hint="Take a model of type cnn1d.")
+        raise Invalid(f"{source.name} holds series, not texts.", hint="Take a model of type cnn1d, lstm or mlp.")
     small = _is_small(source)
     table = read_table(source, config.training_data, limit=None if small else _HEAD)
     if small:

@@ -12,10 +12,8 @@ from runyard.config.part import Part
 from runyard.core.errors import Problem
 
 _LATER = """
-    focal focal_loss leak_aware leak_aware_loss
-    one_cycle wsd inverse_sqrt reduce_lr_on_plateau
-    adafactor adagrad adadelta adamax nadam radam lion muon
-    causal_lm lstm mlp random_forest svm gradient_boosting
+    lion
+    causal_lm random_forest svm gradient_boosting
     few_shot reinforcement
     precision recall perplexity bleu rouge
 """

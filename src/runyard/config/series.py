@@ -40,7 +40,9 @@ def read_series(source: Source, data: TrainingData, *, labelled: bool = True) ->
     if source.path is None:
         return _digits()
     if source.format != "npz":
-        raise Invalid(f"{source.path} is a table, not series.", hint="cnn1d reads NPZ files; texts need a text model.")
+        raise Invalid(
+            f"{source.path} is a table, not series.", hint="Nets for series read NPZ files; texts need a text model."
+        )
     try:
         with np.load(source.path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -98,7 +98,7 @@ def _rows(source: Source) -> Iterator[Row]:
         elif source.format == "parquet":
             yield from _parquet_rows(source.path)
         else:
-            raise Invalid(f"{source.path} holds series, not texts.", hint="Take a model of type cnn1d.")
+            raise Invalid(f"{source.path} holds series, not texts.", hint="Take a model of type cnn1d, lstm or mlp.")
     except UnicodeDecodeError as error:
         raise Invalid(f"{source.path} is not UTF-8 text ({error.reason}).", hint="Save it as UTF-8.") from error
     except OSError as error:

@@ -126,6 +126,47 @@ class EarlyStopping(Part):
         return with_default(values, "mode", "max" if monitor in ("accuracy", "f1_macro") else "min")
 
 
+class ReduceOnPlateau(Part):
+    """When to lower the rate of the schedule for the rest of the run."""
+
+    enabled: bool = Field(
+        default=False,
+        title="Reduce on a plateau",
+        description="Lower the rate when the monitored value stops getting better.",
+        json_schema_extra=ADVANCED,
+    )
+    monitor: Literal["val_loss", "accuracy", "f1_macro"] = Field(
+        default="val_loss",
+        title="Monitor of the plateau",
+        description="The value that is watched.",
+        json_schema_extra=ADVANCED,
+    )
+    factor: Real = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        title="Factor",
+        description="The rate is multiplied by this.",
+        json_schema_extra=ADVANCED,
+    )
+    patience: Whole = Field(
+        default=5,
+        ge=0,
+        le=100_000,
+        title="Patience of the plateau",
+        description="Epochs without a gain that are let pass; the next one lowers the rate.",
+        json_schema_extra=ADVANCED,
+    )
+    threshold: Real = Field(
+        default=1e-4,
+        ge=0,
+        le=1e6,
+        title="Threshold of the plateau",
+        description="A smaller gain than this does not count.",
+        json_schema_extra=ADVANCED,
+    )
+
+
 class Optimization(Part):
     """How the weights move."""
 
@@ -166,6 +207,12 @@ class Optimization(Part):
         title="Early stopping",
         description="When to stop.",
         json_schema_extra=BASIC,
+    )
+    reduce_on_plateau: ReduceOnPlateau = Field(
+        default_factory=ReduceOnPlateau,
+        title="Reduce on a plateau",
+        description="When to lower the rate.",
+        json_schema_extra=ADVANCED,
     )
     checkpoint_frequency: Whole = Field(
         default=100,

@@ -29,7 +29,7 @@ SELECT r.name, r.status, r.agent_id, s.model_version, s.model_sha256
 FROM runs AS r LEFT JOIN training_sessions AS s ON s.id = r.id
 WHERE r.id = $id
 """
-_OF_A_KIND = "Weights go from a text_encoder to a text_encoder, and from a cnn1d to a cnn1d."
+_OF_A_KIND = "Weights go between models of one type: text_encoder, cnn1d, mlp or lstm."
 
 
 @dataclass(frozen=True)

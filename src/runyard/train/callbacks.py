@@ -2,13 +2,16 @@
 
 import math
 import time
+from collections.abc import Mapping
 from enum import Flag, auto
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
+import torch
+
 from runyard.config.run import RunConfig
-from runyard.config.training import EarlyStopping
+from runyard.config.training import EarlyStopping, ReduceOnPlateau
 from runyard.train.progress import Progress
 
 
@@ -30,8 +33,8 @@ class Callback(Protocol):
         """Say what is due after an optimizer step."""
         ...
 
-    def after_epoch(self, progress: Progress, monitored: float) -> Action:
-        """Say what is due after an epoch whose monitored value is known."""
+    def after_epoch(self, progress: Progress, scores: Mapping[str, float]) -> Action:
+        """Say what is due after an epoch with these scores on the validation examples."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -49,7 +52,7 @@ class Quiet:
     def after_step(self, progress: Progress) -> Action:
         return Action.NOTHING
 
-    def after_epoch(self, progress: Progress, monitored: float) -> Action:
+    def after_epoch(self, progress: Progress, scores: Mapping[str, float]) -> Action:
         return Action.NOTHING
 
     def state(self) -> dict[str, Any]:
@@ -73,12 +76,12 @@ class Every(Quiet):
 class Best(Quiet):
     """Marks the epochs that are strictly better than all before; a value that is not finite never is."""
 
-    def __init__(self, mode: str) -> None:
-        self._sign = 1.0 if mode == "min" else -1.0
+    def __init__(self, rule: EarlyStopping) -> None:
+        self._rule = rule
         self._best = math.inf
 
-    def after_epoch(self, progress: Progress, monitored: float) -> Action:
-        value = self._sign * monitored
+    def after_epoch(self, progress: Progress, scores: Mapping[str, float]) -> Action:
+        value = _oriented(self._rule, scores)
         if not math.isfinite(value) or value >= self._best:
             return Action.NOTHING
         self._best = value
@@ -96,12 +99,11 @@ class StopEarly(Quiet):
 
     def __init__(self, rule: EarlyStopping) -> None:
         self._rule = rule
-        self._sign = 1.0 if rule.mode == "min" else -1.0
         self._reference = math.inf
         self._waited = 0
 
-    def after_epoch(self, progress: Progress, monitored: float) -> Action:
-        value = self._sign * monitored
+    def after_epoch(self, progress: Progress, scores: Mapping[str, float]) -> Action:
+        value = _oriented(self._rule, scores)
         if math.isfinite(value) and value < self._reference - self._rule.threshold:
             self._reference, self._waited = value, 0
             return Action.NOTHING
@@ -113,6 +115,39 @@ class StopEarly(Quiet):
 
     def restore(self, state: dict[str, Any]) -> None:
         self._reference, self._waited = state["reference"], state["waited"]
+
+
+def _oriented(rule: EarlyStopping, scores: Mapping[str, float]) -> float:
+    """Return the monitored value turned so that smaller is better."""
+    return scores[rule.monitor] if rule.mode == "min" else -scores[rule.monitor]
+
+
+class Plateau(Quiet):
+    """Lowers the scale of the rate by torch's own rule."""
+
+    def __init__(self, rule: ReduceOnPlateau) -> None:
+        self._rule = rule
+        self._scale = torch.optim.SGD([torch.zeros(1)], lr=1.0)  # the rule wants an optimizer to turn down
+        self._judge = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self._scale,
+            mode="min" if rule.monitor == "val_loss" else "max",
+            factor=rule.factor,
+            patience=rule.patience,
+            threshold=rule.threshold,
+            threshold_mode="abs",
+        )
+
+    def after_epoch(self, progress: Progress, scores: Mapping[str, float]) -> Action:
+        self._judge.step(scores[self._rule.monitor])
+        progress.rate_scale = self._scale.param_groups[0]["lr"]
+        return Action.NOTHING
+
+    def state(self) -> dict[str, Any]:
+        return {"judge": self._judge.state_dict(), "scale": self._scale.param_groups[0]["lr"]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._judge.load_state_dict(state["judge"])
+        self._scale.param_groups[0]["lr"] = state["scale"]
 
 
 class CancelWatch(Quiet):
@@ -137,9 +172,11 @@ def usual_callbacks(config: RunConfig, signalled: Event, request: Path) -> list[
     callbacks: list[Callback] = [
         Every(optimization.validation_frequency, Action.VALIDATE),
         Every(optimization.checkpoint_frequency, Action.CHECKPOINT),
-        Best(rule.mode),
+        Best(rule),
         CancelWatch(signalled, request),
     ]
     if rule.enabled:
         callbacks.append(StopEarly(rule))
+    if optimization.reduce_on_plateau.enabled:
+        callbacks.append(Plateau(optimization.reduce_on_plateau))
     return callbacks

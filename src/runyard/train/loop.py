@@ -14,7 +14,7 @@ from runyard.core import usage
 from runyard.core.journal import RunJournal
 from runyard.train import checkpoint
 from runyard.train.callbacks import Action, Callback
-from runyard.train.optimizers import build_optimizer, parameter_groups
+from runyard.train.optimizers import build_optimizers
 from runyard.train.outcome import Cancelled, Diverged
 from runyard.train.progress import EpochSums, Progress
 from runyard.train.task import Batch, Task
@@ -41,8 +41,9 @@ class Loop:
         self._checkpoints, self._callbacks = checkpoints, callbacks
         hyper = config.hyperparameters
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        groups = parameter_groups(model, hyper.weight_decay)
-        self._optimizer = build_optimizer(config.optimization.optimizer, groups, hyper.learning_rate)
+        self._optimizers = build_optimizers(
+            config.optimization.optimizer, model, lr=hyper.learning_rate, weight_decay=hyper.weight_decay
+        )
         self.steps_per_epoch = math.ceil(len(task.batches("train", 1)) / hyper.gradient_accumulation)
         self.total_steps = self.steps_per_epoch * hyper.epochs
 
@@ -54,7 +55,8 @@ class Loop:
         if found is None:
             return False
         checkpoint.put_weights(self.model, found.weights)
-        self._optimizer.load_state_dict(found.state["optimizer"])
+        for optimizer, state in zip(self._optimizers, found.state["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         for callback in self._callbacks:
             if state := found.state["callbacks"].get(type(callback).__name__):
                 callback.restore(state)
@@ -96,14 +98,14 @@ class Loop:
 
     def _step(self, group: Sequence[Batch], batches: int) -> None:
         config, progress = self.config, self.progress
-        rate = lr_at(
+        rate = progress.rate_scale * lr_at(
             config.optimization.schedule,
             progress.step,
             base=config.hyperparameters.learning_rate,
             warmup=config.hyperparameters.warmup_steps,
             total=self.total_steps,
         )
-        for parameters in self._optimizer.param_groups:
+        for parameters in (group for optimizer in self._optimizers for group in optimizer.param_groups):
             parameters["lr"] = rate
         due = config.monitoring.track_gradients and (progress.step + 1) % config.monitoring.log_every_steps == 0
         full = len(group) == config.hyperparameters.gradient_accumulation > 1
@@ -123,8 +125,9 @@ class Loop:
             self.pen.metrics(progress.step, values, epoch=progress.epoch + progress.batch / batches)
         if not math.isfinite(loss + norm):
             raise self._diverged("loss" if not math.isfinite(loss) else "gradient norm", loss, norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         sums = progress.sums
         sums.loss, sums.loss_count = sums.loss + loss_sum, sums.loss_count + count
         sums.norm, sums.norm_count = sums.norm + norm, sums.norm_count + 1
@@ -210,7 +213,7 @@ class Loop:
             raise self._diverged("validation loss", scores["val_loss"], math.nan)
         due = Action.NOTHING
         for callback in self._callbacks:
-            due |= callback.after_epoch(progress, scores[monitor])
+            due |= callback.after_epoch(progress, scores)
         if Action.BEST in due:
             progress.best_epoch = progress.epoch
             progress.best_checkpoint = checkpoint.checkpoint_name(progress.step)
@@ -224,7 +227,7 @@ class Loop:
         before, progress.cpu_seconds = progress.cpu_seconds, progress.cpu_seconds + time.process_time()
         state = {
             "progress": progress.state(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "callbacks": {type(callback).__name__: callback.state() for callback in self._callbacks},
             "random": checkpoint.random_state(),
         }

@@ -1,20 +1,33 @@
 """Builds the losses of `config/losses.py` as functions (logits, labels) -> (sum, count)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import singledispatch
 
 import torch
 import torch.nn.functional as F
 
-from runyard.config.losses import CrossEntropy
+from runyard.config.losses import CrossEntropy, ExpectedCost, Focal, LeakAware
 from runyard.core.errors import Invalid, Problem
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+_PART = "optimization.loss"
 
 
 @singledispatch
 def build_loss(part: object, classes: Sequence[str], labels: torch.Tensor) -> LossFunction:
-    """Return the loss of a part of the configuration; `labels` are those of the training part."""
+    """Return the loss of a part of the configuration.
+
+    Args:
+        part: such as `Focal(gamma=1)`.
+        classes: names of the classes, in the order of the logits.
+        labels: numbers of the classes of the training examples, shape (n,); balanced weights come from them.
+
+    Returns:
+        A function of logits (n, classes) and labels (n,) to the sum of the loss and to what its mean divides by.
+
+    Raises:
+        Invalid: the part names classes that the data does not have, or leaves some out.
+    """
     raise TypeError(f"no loss for {type(part).__name__}")
 
 
@@ -23,12 +36,70 @@ def _(part: CrossEntropy, classes: Sequence[str], labels: torch.Tensor) -> LossF
     weights = class_weights(part, classes, labels)
 
     def loss(logits: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        weight = None if weights is None else weights.to(logits.device)
-        total = F.cross_entropy(logits.float(), y, weight=weight, label_smoothing=part.label_smoothing, reduction="sum")
+        logits = _single(logits)
+        weight = None if weights is None else weights.to(logits)
+        total = F.cross_entropy(logits, y, weight=weight, label_smoothing=part.label_smoothing, reduction="sum")
         count = torch.tensor(float(len(y)), device=logits.device) if weight is None else weight[y].sum()
         return total, count
 
     return loss
+
+
+@build_loss.register
+def _(part: Focal, classes: Sequence[str], labels: torch.Tensor) -> LossFunction:
+    given = part.alpha if isinstance(part.alpha, dict) else dict.fromkeys(classes, part.alpha)
+    alpha = by_class(given, classes, "alpha")
+
+    def loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        entropy = F.cross_entropy(logits, y, reduction="none")
+        # Without the floor the gradient of a power below 1 is not a number where p is 1.
+        doubt = (1 - torch.exp(-entropy)).clamp_min(1e-7)
+        return alpha.to(logits)[y] * doubt**part.gamma * entropy
+
+    return _of_examples(loss)
+
+
+@build_loss.register
+def _(part: LeakAware, classes: Sequence[str], labels: torch.Tensor) -> LossFunction:
+    _refuse_unknown(part.leak_classes, classes, "leak_classes")
+    is_leak = torch.tensor([name in part.leak_classes for name in classes])
+
+    def loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        leaks = is_leak.to(logits.device)
+        said = logits.softmax(-1)[:, leaks].sum(-1)
+        missed = 1 + (part.leak_penalty - 1) * (1 - said)
+        alarmed = 1 + (part.non_leak_penalty - 1) * said
+        return F.cross_entropy(logits, y, reduction="none") * torch.where(leaks[y], missed, alarmed)
+
+    return _of_examples(loss)
+
+
+@build_loss.register
+def _(part: ExpectedCost, classes: Sequence[str], labels: torch.Tensor) -> LossFunction:
+    _refuse_unknown({*part.costs, *(said for row in part.costs.values() for said in row)}, classes, "costs")
+    costs = torch.tensor(
+        [[part.costs.get(true, {}).get(said, 0.0) for said in classes] for true in classes], dtype=torch.float64
+    )
+
+    def loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        expected = (costs.to(logits)[y] * logits.softmax(-1)).sum(-1)
+        return F.cross_entropy(logits, y, reduction="none") + part.cost_weight * expected
+
+    return _of_examples(loss)
+
+
+def _of_examples(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> LossFunction:
+    """Sum a loss of single examples; the count is their number."""
+
+    def summed(logits: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return loss(_single(logits), y).sum(), torch.tensor(float(len(y)), device=logits.device)
+
+    return summed
+
+
+def _single(logits: torch.Tensor) -> torch.Tensor:
+    """Return logits in single precision where they come in less."""
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def class_weights(part: CrossEntropy, classes: Sequence[str], labels: torch.Tensor) -> torch.Tensor | None:
@@ -42,15 +113,28 @@ def class_weights(part: CrossEntropy, classes: Sequence[str], labels: torch.Tens
     if part.class_weights == "balanced":
         frequency = torch.bincount(labels, minlength=len(classes)).clamp_min(1)
         return len(labels) / (len(classes) * frequency.float())
-    given, known = set(part.class_weights), set(classes)
-    if given != known:
-        problems = [
-            Problem(f"optimization.loss.class_weights.{name}", "there is no such class", tuple(classes))
-            for name in sorted(given - known)
-        ]
+    return by_class(part.class_weights, classes, "class_weights")
+
+
+def by_class(given: Mapping[str, float], classes: Sequence[str], key: str) -> torch.Tensor:
+    """Return the numbers of a map in the order of the classes.
+
+    Raises:
+        Invalid: it does not name exactly these classes.
+    """
+    _refuse_unknown(given, classes, key, is_whole=True)
+    return torch.tensor([given[name] for name in classes], dtype=torch.float64)
+
+
+def _refuse_unknown(given: Collection[str], classes: Sequence[str], key: str, *, is_whole: bool = False) -> None:
+    problems = [
+        Problem(f"{_PART}.{key}.{name}", "there is no such class", tuple(classes))
+        for name in sorted(set(given) - set(classes))
+    ]
+    if is_whole:
         problems += [
-            Problem(f"optimization.loss.class_weights.{name}", "the weight of this class is missing")
-            for name in sorted(known - given)
+            Problem(f"{_PART}.{key}.{name}", "the number of this class is missing")
+            for name in sorted(set(classes) - set(given))
         ]
-        raise Invalid("The class weights do not fit the classes of the data.", problems=problems)
-    return torch.tensor([part.class_weights[name] for name in classes])
+    if problems:
+        raise Invalid("The loss does not fit the classes of the data.", problems=problems)

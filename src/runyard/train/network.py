@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from runyard.config.models import Cnn1d
+from runyard.config.models import SERIES_NETS
 from runyard.config.run import RunConfig
 from runyard.core.journal import RunJournal
 from runyard.core.paths import Yard
@@ -114,7 +114,7 @@ TaskMaker = Callable[[RunConfig, Yard, Callable[[str, str, str], None], torch.de
 
 def task_maker(config: RunConfig) -> TaskMaker:
     """Return the task of a config's model; imports what that family needs and no more."""
-    if isinstance(config.model, Cnn1d):
+    if isinstance(config.model, SERIES_NETS):
         from runyard.train.series import SeriesTask
 
         return SeriesTask

@@ -34,6 +34,7 @@ class Progress:
     step: int = 0
     tokens: int = 0
     learning_rate: float = 0.0
+    rate_scale: float = 1.0
     best_epoch: int = 0
     best_checkpoint: str = ""
     stopped: bool = False

@@ -45,7 +45,7 @@ def load_saved(folder: Path, sha256: str | None = None) -> SavedModel:
         if (folder / "classifier.json").is_file():
             return _text_classifier(folder)
         about = json.loads((folder / "config.json").read_text("utf-8"))
-        return _tfidf(folder, about) if about["model_type"] == "tfidf_logreg" else _cnn1d(folder, about)
+        return _tfidf(folder, about) if about["model_type"] == "tfidf_logreg" else _series_net(folder, about)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise Corrupt(f"The model in {folder} cannot be loaded: {error}", hint="Train it again.") from error
 
@@ -116,13 +116,13 @@ def _tfidf(folder: Path, about: dict[str, Any]) -> SavedModel:
     return SavedModel("texts", list(about["classes"]), shares)
 
 
-def _cnn1d(folder: Path, about: dict[str, Any]) -> SavedModel:
+def _series_net(folder: Path, about: dict[str, Any]) -> SavedModel:
     import torch
     from safetensors.torch import load_file
 
-    from runyard.train.nets import Cnn1d
+    from runyard.train.nets import NETS
 
-    model = Cnn1d(**about["architecture"]).eval()
+    model = NETS[about["model_type"]](**about["architecture"]).eval()
     model.load_state_dict(load_file(folder / "model.safetensors"))
     _, length, channels = about["input"]["shape"]
 

@@ -1,14 +1,15 @@
-"""The task of classifying series: windows of (time, channels) through a small convolutional net."""
+"""The task of classifying series: windows of (time, channels) through a small net."""
 
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from runyard.config.models import Cnn1d as Cnn1dConfig
+from runyard.config.models import Mlp
 from runyard.config.run import RunConfig
 from runyard.core.paths import Yard
 from runyard.train import nets
@@ -39,23 +40,22 @@ class SeriesTask:
             transferred = put_head(source, model.head, self.classes, put_body(source, model))
         return Built(model, data.facts, self._save, transferred)
 
-    def _model(self) -> nets.Cnn1d:
-        part = self._config.model
-        assert isinstance(part, Cnn1dConfig)
+    def _model(self) -> nets.SeriesNet:
         x = self._x["train"].double()  # squares of large values would be infinite in float32
-        model = nets.Cnn1d(**self._architecture())
+        model = nets.NETS[self._config.model.model_type](**self._architecture())
         model.mean.copy_(x.mean(dim=(0, 1)))
         model.scale.copy_(x.std(dim=(0, 1)).clamp_min(1e-6))
         return model
 
-    def _architecture(self) -> "nets.Architecture":
+    def _architecture(self) -> dict[str, Any]:
+        """Return the arguments of the net: what the config says, and what follows from the data."""
+        _, steps, inputs = self._x["train"].shape
         part = self._config.model
-        assert isinstance(part, Cnn1dConfig)
         return {
-            "inputs": self._x["train"].shape[2],
+            "inputs": inputs,
             "classes": len(self.classes),
-            "channels": list(part.channels),
-            "kernel_size": part.kernel_size,
+            **({"steps": steps} if isinstance(part, Mlp) else {}),
+            **part.model_dump(mode="json", exclude={"model_type"}),
             "dropout": self._config.hyperparameters.dropout,
         }
 
@@ -82,10 +82,10 @@ class SeriesTask:
         save_file(weights, folder / "model.safetensors")
         shutil.copyfile(Path(nets.__file__), folder / "nets.py")
         about = {
-            "model_type": "cnn1d",
+            "model_type": self._config.model.model_type,
             "architecture": self._architecture(),
             "classes": self.classes,
             "input": {"shape": ["batch", self._x["train"].shape[1], self._x["train"].shape[2]], "type": "float32"},
-            "load": "model = nets.Cnn1d(**architecture); model.load_state_dict(safetensors.torch.load_file(...))",
+            "load": f"model = nets.{type(model).__name__}(**architecture); model.load_state_dict(load_file(...))",
         }
         (folder / "config.json").write_text(json.dumps(about, indent=1), "utf-8")

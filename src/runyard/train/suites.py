@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runyard.config.dataset import TrainingData
-from runyard.config.models import Cnn1d
+from runyard.config.models import SERIES_NETS
 from runyard.config.run import RunConfig
 from runyard.config.series import read_series
 from runyard.config.sources import Source, find_source
@@ -41,7 +41,7 @@ def held_out(config: RunConfig, yard: Yard) -> Suite:
         NotFound, Invalid: as `read_text_data` and `read_series_data`.
     """
     data = config.training_data
-    if isinstance(config.model, Cnn1d):
+    if isinstance(config.model, SERIES_NETS):
         series = read_series_data(config, yard, lambda *_: None)
         x = series.x["validation"]
         labels = [series.classes[number] for number in series.y["validation"]]

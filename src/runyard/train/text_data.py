@@ -34,7 +34,7 @@ def read_text_data(config: RunConfig, yard: Yard) -> TextData:
     data = config.training_data
     source = find_source(data, yard)
     if source.path is None:
-        raise Invalid(f"{source.name} holds series, not texts.", hint="Take a model of type cnn1d.")
+        raise Invalid(f"{source.name} holds series, not texts.", hint="Take a model of type cnn1d, lstm or mlp.")
     table = read_table(source, data)
     numbers = sampled(table.labels, data.max_examples)
     labels = [table.labels[i] for i in numbers]

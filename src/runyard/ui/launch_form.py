@@ -12,6 +12,7 @@ import streamlit as st
 from pydantic import BaseModel
 
 from runyard.config.combinations import METHODS, TYPES
+from runyard.config.models import SERIES_NETS
 from runyard.config.run import RunConfig, chosen, parse_run_config, to_yaml
 from runyard.core.errors import Invalid, RunyardError
 from runyard.core.ids import new_id
@@ -27,6 +28,7 @@ _SECTIONS = ("model", "training_data", "hyperparameters", "optimization")
 _LESS_OFTEN = ("evaluation", "monitoring", "resources")
 # The mode of early stopping follows its monitor; nothing can be deployed yet.
 _NEVER = frozenset({"optimization.early_stopping.mode", "deployment"})
+_SERIES = tuple(part.model_fields["model_type"].default for part in SERIES_NETS)
 _BASELINES = ("tfidf_logreg", "encoder_logreg")
 
 
@@ -100,7 +102,7 @@ def _hidden(form: Form, kind: str) -> frozenset[str]:
         hidden |= {f"hyperparameters.{name}" for name in numbers.model_fields if name not in keep}
         if not keep:
             hidden.add("hyperparameters")
-    if kind == "cnn1d":
+    if kind in _SERIES:
         hidden |= {"hyperparameters.max_length", "training_data.text_column", "training_data.label_column"}
     elif kind == "text_encoder":
         hidden |= {"training_data.window", "training_data.stride"}
