@@ -10,9 +10,8 @@ from runyard.queries.query import Argument, Query
 
 Axis = Literal["step", "epoch", "minutes", "usd"]
 MOST_BUCKETS = 300
+EPOCH_CURVES = ("train_loss", "val_loss", "val_metric", "learning_rate", "gradient_norm", "epoch_seconds")
 _MOST_POINTS = 12_000  # of all curves of a chart together
-# As curve_points names them.
-_EPOCH_CURVES = ("train_loss", "val_loss", "val_metric", "learning_rate", "gradient_norm", "epoch_seconds")
 
 
 def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
@@ -122,7 +121,7 @@ def unusable(run_ids: Sequence[UUID], source: str, name: str) -> Query:
             "GROUP BY session_id",
             (*run_ids, name),
         )
-    columns = " ".join(f"WHEN '{column}' THEN {column}" for column in _EPOCH_CURVES)
+    columns = " ".join(f"WHEN '{column}' THEN {column}" for column in EPOCH_CURVES)
     return Query(
         "WITH logged AS (\n"
         f"  SELECT session_id, CASE ? {columns} END AS value\n"
