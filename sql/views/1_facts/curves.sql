@@ -16,7 +16,7 @@ SELECT
   ) AS loss, -- The monitored value turned so that smaller is better; NULL where it is not finite.
   finite_or_null(e.train_loss) AS train_loss,
   finite_or_null(e.epoch_seconds) AS epoch_seconds,
-  s.is_kept
+  s.is_kept -- Whether the ingest has worked out the facts of the session: see curve_facts.
 FROM (SELECT *, id IN (SELECT session_id FROM kept_curve_facts) AS is_kept FROM training_sessions) AS s
 LEFT JOIN training_epochs AS e ON e.session_id = s.id
 WHERE s.id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)

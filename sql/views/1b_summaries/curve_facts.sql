@@ -104,27 +104,27 @@ UNION ALL
 SELECT
   session_id,
   agent_id,
-  total_epochs,
-  n_evals,
-  n_finite,
-  best_epoch,
-  best_loss,
-  last_loss,
-  train_loss_at_best,
-  last_train_loss,
-  timed_epochs = total_epochs AND seconds > 0 AS all_timed,
-  safe_divide(seconds_after_best, seconds) AS time_share_after_best,
-  patience,
-  es_stop_epoch,
-  loss_at_stop,
-  best_was_zero,
-  max_drawup_pct,
-  gl_stop_epoch,
-  has_strips,
-  pq_stop_epoch,
-  up_stop_epoch,
-  convergence_epoch,
-  earlier_best,
-  safe_divide(tail_deviation, abs(tail_mean)) AS tail_cv,
-  replays_of(eval_epochs, losses) AS replays
+  total_epochs, -- The largest finished epoch.
+  n_evals, -- Epochs with a measured value, finite or not.
+  n_finite, -- Epochs with a finite value.
+  best_epoch, -- The earliest epoch with the smallest loss.
+  best_loss, -- The smallest loss.
+  last_loss, -- The loss of the last evaluation; NULL where it is not finite.
+  train_loss_at_best, -- The training loss of the best epoch.
+  last_train_loss, -- The training loss of the last evaluated epoch.
+  timed_epochs = total_epochs AND seconds > 0 AS all_timed, -- Whether every epoch has its seconds.
+  safe_divide(seconds_after_best, seconds) AS time_share_after_best, -- Share of the seconds spent after the best epoch, 0 to 1.
+  patience, -- early_stopping_patience of the session, 10 where it has none.
+  es_stop_epoch, -- Where early stopping with that patience would have ended it; NULL: nowhere.
+  loss_at_stop, -- The best loss seen by that stop.
+  best_was_zero, -- Whether the best so far ever was 0.
+  max_drawup_pct, -- The furthest it ever rose above its best so far, %.
+  gl_stop_epoch, -- First epoch more than 5 % above the best so far (Prechelt 1998, GL_5).
+  has_strips, -- Whether every loss is there that PQ needs.
+  pq_stop_epoch, -- First strip of 5 epochs that loses more than training gains (Prechelt 1998, PQ_5).
+  up_stop_epoch, -- First epoch after 3 rises in a row (Prechelt 1998, UP_3).
+  convergence_epoch, -- First epoch within 1 % of the best.
+  earlier_best, -- The best loss up to 5 evaluations before the end.
+  safe_divide(tail_deviation, abs(tail_mean)) AS tail_cv, -- Standard deviation / |mean| of the last fifth of the losses, 5 at least.
+  replays_of(eval_epochs, losses) AS replays -- Where each rule of the waste ledger would have stopped.
 FROM summed

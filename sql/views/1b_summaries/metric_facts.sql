@@ -50,21 +50,21 @@ SELECT
   last_value,
   min_value,
   max_value,
-  min_step,
-  min_epoch,
-  max_step,
-  max_epoch
+  min_step, -- The step of the smallest value, the earliest of equals.
+  min_epoch, -- The epoch of the smallest value.
+  max_step, -- The step of the largest value, the earliest of equals.
+  max_epoch -- The epoch of the largest value.
 FROM kept_metric_facts
 UNION ALL
 SELECT
   session_id,
   name,
-  points,
-  finite_points,
-  first_value,
-  last_value,
-  min_value,
-  max_value,
+  points, -- How often it was measured.
+  finite_points, -- How often it was finite.
+  first_value, -- The first value; NULL where it was not finite.
+  last_value, -- The last value; NULL where it was not finite.
+  min_value, -- The smallest finite value.
+  max_value, -- The largest finite value.
   smallest.step,
   smallest.epoch,
   largest.step,

@@ -52,13 +52,13 @@ SELECT
   session_id,
   agent_id,
   workspace_id,
-  steps,
-  small_batch,
-  big_batch,
-  signal,
-  noise,
-  critical_batch_size,
-  finite_or_null(1 + safe_divide(critical_batch_size, big_batch)) AS steps_over_minimum,
-  finite_or_null(1 + safe_divide(big_batch, critical_batch_size)) AS examples_over_minimum,
-  batch_size_label(big_batch, critical_batch_size, has_room) AS batch_size_verdict
+  steps, -- Steps measured at both sizes.
+  small_batch, -- Examples of a micro-batch.
+  big_batch, -- Examples of an accumulated batch: what a step learns from.
+  signal, -- Squared norm of the true gradient (McCandlish 2018, G2).
+  noise, -- Trace of the gradient's covariance (McCandlish 2018, S).
+  critical_batch_size, -- noise / signal, examples; NULL where either is not positive.
+  finite_or_null(1 + safe_divide(critical_batch_size, big_batch)) AS steps_over_minimum, -- Steps it takes, over the fewest there could be.
+  finite_or_null(1 + safe_divide(big_batch, critical_batch_size)) AS examples_over_minimum, -- Examples it takes, over the fewest there could be.
+  batch_size_label(big_batch, critical_batch_size, has_room) AS batch_size_verdict -- Whether the batch is too large or too small for it.
 FROM judged

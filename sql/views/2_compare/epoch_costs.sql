@@ -57,15 +57,15 @@ floored AS (
   JOIN spent AS s ON s.session_id = p.session_id
 )
 SELECT
-  session_id,
+  session_id, -- The training session.
   agent_id,
   workspace_id,
-  epoch,
-  share,
-  finite_or_null(hours * share) AS hours,
+  epoch, -- 1-based; NULL: what the session cost beside its epochs.
+  share, -- Its share of the session's hours, 0 to 1.
+  finite_or_null(hours * share) AS hours, -- Compute hours.
   CAST(
     CAST(whole + CASE WHEN place <= missing THEN 1 ELSE 0 END AS DECIMAL(18, 0)) * CAST(0.000001 AS DECIMAL(7, 6))
     AS DECIMAL(18, 6)
-  ) AS usd,
-  finite_or_null(kwh * share) AS kwh
+  ) AS usd, -- Dollars, to the millionth; over a session they are its cost.
+  finite_or_null(kwh * share) AS kwh -- Energy, kWh.
 FROM floored

@@ -82,17 +82,17 @@ counted AS (
 moved AS (
   SELECT
     e.agent_id,
-    e.feature,
-    e.n_older,
-    e.n_newer,
-    e.newer_since,
-    count(*) AS bins,
-    finite_or_null(sum(psi_part(safe_divide(c.older, e.n_older), safe_divide(c.newer, e.n_newer)))) AS psi
+    e.feature, -- The name of the input.
+    e.n_older, -- Values in the older half.
+    e.n_newer, -- Values in the newer half.
+    e.newer_since, -- When the newer half begins, UTC.
+    count(*) AS bins, -- Bins that the values fall into.
+    finite_or_null(sum(psi_part(safe_divide(c.older, e.n_older), safe_divide(c.newer, e.n_newer)))) AS psi -- Population stability index of the halves; above 0.25 is drift.
   FROM edges AS e
   JOIN counted AS c ON c.agent_id IS NOT DISTINCT FROM e.agent_id AND c.feature = e.feature
   GROUP BY e.agent_id, e.feature, e.n_older, e.n_newer, e.newer_since
 )
 SELECT
   *,
-  input_drift_label(psi, least(n_older, n_newer)) AS input_drift
+  input_drift_label(psi, least(n_older, n_newer)) AS input_drift -- drift, small_drift, stable, insufficient_data.
 FROM moved

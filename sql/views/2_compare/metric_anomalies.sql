@@ -43,12 +43,12 @@ judged AS (
 )
 SELECT
   session_id,
-  source,
+  source, -- epoch: a loss of the epochs; metric: a logged metric.
   name,
   step,
   epoch,
   value,
-  finite_or_null(centre) AS median,
-  finite_or_null(z) AS modified_z
+  finite_or_null(centre) AS median, -- Median of the series.
+  finite_or_null(z) AS modified_z -- How far it is from the median (Iglewicz & Hoaglin 1993); NULL: beyond every number.
 FROM judged
 WHERE is_anomaly(value, z)

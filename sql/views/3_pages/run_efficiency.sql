@@ -17,7 +17,7 @@ WITH consumed AS (
     safe_divide(
       sum(e.gpu_utilization * e.epoch_seconds),
       sum(e.epoch_seconds) FILTER (WHERE e.gpu_utilization IS NOT NULL)
-    ) AS resource_utilization -- Mean GPU utilisation by time, 0 to 1.
+    ) AS resource_utilization
   FROM run_scores AS r
   JOIN epochs AS e ON e.session_id = r.session_id
   GROUP BY e.session_id
@@ -57,12 +57,12 @@ SELECT
   convergence_efficiency,
   examples_until_convergence, -- Examples trained on until convergence_epoch.
   tokens_until_convergence, -- Tokens trained on until convergence_epoch.
-  tokens_per_second,
-  flops_per_token,
-  flops_basis,
-  finite_or_null(peak_flops) AS peak_flops,
-  safe_divide(tokens_per_second * flops_per_token, peak_flops) AS compute_efficiency,
-  safe_divide(tokens_per_second * flops_per_token, peak_flops) <= 1 AS valid,
-  resource_utilization,
+  tokens_per_second, -- Tokens trained on per second.
+  flops_per_token, -- Floating-point operations for one token.
+  flops_basis, -- 6N, or with attention 6N + 12LHQT.
+  finite_or_null(peak_flops) AS peak_flops, -- What all its devices could do, FLOP/s.
+  safe_divide(tokens_per_second * flops_per_token, peak_flops) AS compute_efficiency, -- Model FLOPs utilisation, 0 to 1 (PaLM, appendix B).
+  safe_divide(tokens_per_second * flops_per_token, peak_flops) <= 1 AS valid, -- False above 1: an input is wrong.
+  resource_utilization, -- Mean GPU utilisation by time, 0 to 1.
   is_underutilized(resource_utilization, workspace_id) AS underutilized -- Whether it is below 0.5.
 FROM measured

@@ -7,7 +7,7 @@ SELECT
   epoch_us(point.logged_at - any_value(run.started_at)) / 6e7 AS minutes, -- Since the start of the run, minutes.
   finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/cpu_percent')) AS cpu_percent, -- CPU time; 100 = one core busy.
   finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/memory_gb')) AS memory_gb, -- Resident memory, 1e9 bytes.
-  finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/gpu_percent')) AS gpu_percent
+  finite_or_null(max(point.value) FILTER (WHERE point.name = 'system/gpu_percent')) AS gpu_percent -- GPU utilisation, 0 to 100.
 FROM metrics AS point
 LEFT JOIN runs AS run ON run.id = point.session_id
 WHERE point.name IN ('system/cpu_percent', 'system/memory_gb', 'system/gpu_percent')

@@ -43,7 +43,7 @@ SELECT
   sum(CAST(round(coalesce(total_epochs, 0) * share) AS BIGINT)) AS epochs, -- Epochs spent on it.
   finite_or_null(sum(hours * share)) AS hours, -- Compute hours spent on it.
   finite_or_null(sum(usd * share)) AS usd, -- Dollars spent on it.
-  finite_or_null(sum(hours)) AS spent_hours,
-  sum(spent_usd) AS spent_usd
+  finite_or_null(sum(hours)) AS spent_hours, -- All compute hours of the runs in this line.
+  sum(spent_usd) AS spent_usd -- All dollars of the runs in this line.
 FROM booked
 GROUP BY agent_id, workspace_id, month, line
