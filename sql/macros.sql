@@ -19,7 +19,10 @@ CREATE OR REPLACE MACRO thresholds_set() AS (
   )
 );
 CREATE OR REPLACE MACRO threshold(of_workspace, called, as_defined) AS
-  coalesce(thresholds_set()[(coalesce(of_workspace, ''), called)], thresholds_set()[('', called)], as_defined);
+  list_transform(
+    [thresholds_set()],
+    lambda chosen: coalesce(chosen[(coalesce(of_workspace, ''), called)], chosen[('', called)], as_defined)
+  )[1];
 CREATE OR REPLACE MACRO oriented_loss(x, mode) AS CASE WHEN mode = 'max' THEN -x ELSE x END;
 CREATE OR REPLACE MACRO generalization_loss_pct(last_loss, best_loss) AS
   finite_or_null(100 * safe_divide(last_loss - best_loss, abs(best_loss)));
