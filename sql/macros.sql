@@ -19,7 +19,10 @@ CREATE OR REPLACE MACRO thresholds_set() AS (
   )
 );
 CREATE OR REPLACE MACRO threshold(of_workspace, called, as_defined) AS
-  coalesce(thresholds_set()[(coalesce(of_workspace, ''), called)], thresholds_set()[('', called)], as_defined);
+  list_transform(
+    [thresholds_set()],
+    lambda chosen: coalesce(chosen[(coalesce(of_workspace, ''), called)], chosen[('', called)], as_defined)
+  )[1];
 CREATE OR REPLACE MACRO oriented_loss(x, mode) AS CASE WHEN mode = 'max' THEN -x ELSE x END;
 CREATE OR REPLACE MACRO generalization_loss_pct(last_loss, best_loss) AS
   finite_or_null(100 * safe_divide(last_loss - best_loss, abs(best_loss)));
@@ -176,13 +179,13 @@ CREATE OR REPLACE MACRO is_explosion(norm, z, median_norm) AS
   CASE
     WHEN norm IS NULL THEN true
     WHEN norm <= gradient_floor() THEN false
-    ELSE z > 3.5 AND norm >= 10 * median_norm
+    ELSE is_more(z, 3.5) AND NOT is_less(norm / median_norm, 10)
   END;
 CREATE OR REPLACE MACRO is_vanishing(norm, z, median_norm) AS
   CASE
     WHEN norm IS NULL THEN false
     WHEN norm <= gradient_floor() THEN true
-    ELSE z < -3.5 AND norm <= median_norm / 10
+    ELSE is_less(z, -3.5) AND NOT is_more(norm / median_norm, 0.1)
   END;
 
 -- Wilson's 95 % interval of a share; `side` is -1 or 1.
@@ -222,7 +225,7 @@ CREATE OR REPLACE MACRO batch_size_label(batch_size, critical, has_room) AS
     ELSE 'suitable'
   END;
 -- A value of a series that stands apart from the whole of it; one that is not finite does.
-CREATE OR REPLACE MACRO is_anomaly(point, z) AS point IS NULL OR coalesce(abs(z) > 3.5, false);
+CREATE OR REPLACE MACRO is_anomaly(point, z) AS point IS NULL OR coalesce(is_more(abs(z), 3.5), false);
 
 -- Population stability: the share of a bin was p and is q; shares are floored, so that an empty bin counts.
 CREATE OR REPLACE MACRO psi_part(p, q) AS

@@ -263,7 +263,7 @@ def test_help_of_every_verb_is_there_and_heavy_libraries_are_not() -> None:
     listed = set(re.findall(r"^  (\w+)  +\w", done.stdout, re.M))
     assert listed == {
         "serve", "demo", "train", "launch", "runs", "show", "cancel", "resume", "import", "sql", "rebuild", "publish",
-        "doctor", "export", "merge", "lineage", "benchmark", "evaluate", "predict",
+        "doctor", "export", "merge", "lineage", "benchmark", "evaluate", "predict", "settings",
         "record", "tag", "note", "group", "rename", "archive", "unarchive", "delete", "undelete", "gc",
     }  # fmt: skip
 

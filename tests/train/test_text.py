@@ -31,6 +31,10 @@ def test_each_method_learns_and_its_model_loads_with_transformers_alone(
     assert planned["base_model"] == "tiny"
     assert planned["classes"] == ["great", "other"]
     assert (planned["trainable_parameters"] < planned["parameters"]) or method == "full"
+    shape = [planned.get(name) for name in ("layers", "attention_heads", "head_size")]
+    assert shape == ([None] * 3 if method == "frozen" else [1, 2, 8]), "a frozen body is run once, before the epochs"
+    if method != "frozen":
+        assert 4 <= planned["sequence_length"] <= 32
     assert story.of("epoch")[0]["tokens"] > story.of("epoch")[0]["samples"]
 
     texts = ["fresh soup tasty", "stale bitter tea bread rice"]
