@@ -24,7 +24,7 @@ def _server() -> ForkServerContext:
 
 
 class WarmRunner:
-    """An attempt in a forked process; what tests use of `subprocess.Popen`."""
+    """A forked attempt, with what tests use of `subprocess.Popen`; all have the environment of the first."""
 
     def __init__(self, arguments: list[str], *, log: Path, cwd: Path) -> None:
         self._process = _server().Process(target=_run, args=(arguments, log, cwd))
