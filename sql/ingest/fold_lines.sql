@@ -31,16 +31,7 @@ behind AS (
   INSERT INTO sessions_behind
   SELECT DISTINCT session_id
   FROM lines
-  WHERE usable AND k = 'epoch'
-),
--- What was kept of a session that had ended, and goes on all the same.
-gone AS MATERIALIZED (
-  DELETE FROM kept_curve_facts
-  WHERE session_id IN (SELECT session_id FROM lines WHERE usable)
-  RETURNING session_id
-),
-also_gone AS (
-  DELETE FROM kept_metric_facts WHERE session_id IN (SELECT session_id FROM gone)
+  WHERE usable
 )
 SELECT
   count(*) AS n_lines,

@@ -65,4 +65,6 @@ def choose(rt: Runtime, name: str, value: float | None, *, workspace: str | None
     ]
     if value is not None:
         statements.append(("INSERT INTO settings VALUES (?, ?, ?)", [workspace, name, repr(float(value))]))
+    # What was kept of ended sessions was worked out with the patience of before.
+    statements += [("DELETE FROM kept_curve_facts", []), ("DELETE FROM kept_metric_facts", [])]
     rt.store.change(statements, verb="settings")
