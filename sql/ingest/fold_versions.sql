@@ -1,4 +1,4 @@
--- Makes the versions, benchmarks and transfers of the runs in the variable `touched` again, after fold_curves. Numbers and
+-- Makes the versions, benchmarks and transfers of the runs in the variable `touched` again, after fold_progress. Numbers and
 -- parents are then set for all versions of their agents, since a run that is heard of late may come before others.
 -- A run gets its number when it is queued, so one that fails leaves a gap.
 

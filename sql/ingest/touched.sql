@@ -2,6 +2,7 @@
 SELECT
   coalesce(bool_or(kind = 'changed'), false) AS are_kept_in_order,
   EXISTS (FROM training_epochs WHERE session_id IN getvariable('touched')) AS have_curves,
+  EXISTS (FROM training_sessions WHERE id IN getvariable('touched') AND is_terminal(status)) AS have_ended,
   coalesce(bool_or(kind IN ('ended', 'benchmark', 'transferred')), false)
     OR EXISTS (
       FROM model_versions

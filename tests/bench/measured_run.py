@@ -38,6 +38,8 @@ def timed(owner: Any, name: str) -> None:
 
 
 def main() -> int:
+    import numpy as np  # noqa: F401 - the training needs it anyway
+
     from runyard.train.__main__ import main as train
 
     began = time.process_time()

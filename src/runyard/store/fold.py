@@ -53,11 +53,19 @@ _TOUCHED_RECORDS = "CREATE OR REPLACE TEMP TABLE touched_records AS SELECT unnes
 
 @dataclass(frozen=True)
 class Folded:
-    """What was folded: events, lines rejected, and how far into each journal."""
+    """What was folded: events, lines rejected, how far into each journal; `ended`: a run was touched that has ended."""
 
     events: int
     rejected: int
     reached: Mapping[str, int]
+    ended: bool
+
+
+@dataclass(frozen=True)
+class _Round:
+    used: int
+    rejected: int
+    ended: bool
 
 
 def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, sizes: Mapping[str, float]) -> Folded:
@@ -74,7 +82,7 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, sizes: Mapping[
     """
     reached = dict.fromkeys(sizes, 0) | _offsets(cursor, list(sizes))
     waiting = [name for name, end in reached.items() if end < sizes[name]]
-    events = rejected = 0
+    rounds: list[_Round] = []
     while waiting:
         chunks: dict[str, Chunk] = {}
         room = _ROUND_BYTES
@@ -85,20 +93,23 @@ def fold_journals(cursor: duckdb.DuckDBPyConnection, yard: Yard, sizes: Mapping[
                 room -= len(chunk.data)
         if not chunks:
             break
-        used, refused = _fold_round(cursor, yard, list(chunks.values()))
-        events += used
-        rejected += refused
+        rounds.append(_fold_round(cursor, yard, list(chunks.values())))
         reached.update((name, chunk.end) for name, chunk in chunks.items())
         waiting += (name for name, chunk in chunks.items() if chunk.end < sizes[name])
-    return Folded(events, rejected, reached)
+    return Folded(
+        events=sum(done.used for done in rounds),
+        rejected=sum(done.rejected for done in rounds),
+        reached=reached,
+        ended=any(done.ended for done in rounds),
+    )
 
 
 def _offsets(cursor: duckdb.DuckDBPyConnection, journals: Sequence[str]) -> dict[str, int]:
     return dict(execute(cursor, _OFFSETS, {"journals": journals}).fetchall())
 
 
-def _fold_round(cursor: duckdb.DuckDBPyConnection, yard: Yard, chunks: Sequence[Chunk]) -> tuple[int, int]:
-    """Fold some chunks and the offsets they reach by one transaction; returns how many lines were used and rejected."""
+def _fold_round(cursor: duckdb.DuckDBPyConnection, yard: Yard, chunks: Sequence[Chunk]) -> _Round:
+    """Fold some chunks and the offsets they reach by one transaction."""
     lines = Lines(chunks)
     try:
         with transaction(cursor, yard.store_db):
@@ -118,7 +129,7 @@ def _finish(
     sifted: Sifted,
     used: int,
     unused: Sequence[tuple[int, str | None]],
-) -> tuple[int, int]:
+) -> _Round:
     for place, kind in unused:
         set_aside(lines, place, kind, sifted)
     if sifted.run_events:
@@ -136,26 +147,36 @@ def _finish(
         if chunks:
             reached = {"journals": [chunk.journal for chunk in chunks], "bytes": [chunk.end for chunk in chunks]}
             execute(cursor, sql(name), reached)
-    _fold_runs(cursor, {event.run for event in sifted.run_events if event.kind not in QUIET_KINDS})
-    return used + len(sifted.run_events) + len(sifted.record_events), len(sifted.rejected)
+    ended = _fold_runs(cursor, {event.run for event in sifted.run_events if event.kind not in QUIET_KINDS})
+    return _Round(used + len(sifted.run_events) + len(sifted.record_events), len(sifted.rejected), ended)
 
 
-def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> None:
-    """Make the own rows of some runs again from their events and curves."""
-    if touched := sorted(runs):
-        execute(cursor, _TOUCH, {"touched": touched})
-        execute(cursor, sql("drop_facts"))
-        execute(cursor, sql("fold_runs"))
-        needed = execute(cursor, sql("touched")).fetchone() or ()
-        for name, is_needed in zip(("fold_order", "fold_curves", "fold_versions"), needed, strict=True):
-            if is_needed:
-                execute(cursor, sql(name))
+def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> bool:
+    """Make the own rows of some runs again from their events and curves; returns whether one of them has ended."""
+    if not (touched := sorted(runs)):
+        return False
+    execute(cursor, _TOUCH, {"touched": touched})
+    execute(cursor, sql("drop_facts"))
+    execute(cursor, sql("fold_runs"))
+    in_order, curves, ended, versions = execute(cursor, sql("touched")).fetchone() or (True,) * 4
+    for name, is_needed in (
+        ("fold_order", in_order),
+        ("fold_progress", curves),
+        ("fold_flags", curves and ended),
+        ("fold_versions", versions),
+    ):
+        if is_needed:
+            execute(cursor, sql(name))
+    return bool(ended)
 
 
-def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
-    """Bring the sessions that have gone on up to date with their epochs.
+def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard, *, ended: bool) -> None:
+    """Bring the sessions that have gone on up to date with their epochs, and keep the facts of ended ones.
 
     Their rows are read in snapshots and by whoever watches, so this is done before those, not for every batch.
+
+    Args:
+        ended: whether there may be ended sessions of which nothing is kept.
 
     Raises:
         Unavailable: the disk is full.
@@ -163,13 +184,13 @@ def fold_behind(cursor: duckdb.DuckDBPyConnection, yard: Yard) -> None:
     behind = execute(cursor, _BEHIND).fetchall()
     if behind:
         with transaction(cursor, yard.store_db):
-            _fold_runs(cursor, (session for session, is_over in behind if is_over))
+            ended |= _fold_runs(cursor, (session for session, is_over in behind if is_over))
             if running := [session for session, is_over in behind if not is_over]:
                 execute(cursor, _TOUCH, {"touched": running})
-                execute(cursor, sql("fold_curves"))
+                execute(cursor, sql("fold_progress"))
             cursor.execute("DELETE FROM sessions_behind")
     began = monotonic()
-    while keep_facts(cursor, yard) and monotonic() - began < _KEEPING_SECONDS:
+    while ended and keep_facts(cursor, yard) and monotonic() - began < _KEEPING_SECONDS:
         pass
 
 

@@ -25,7 +25,7 @@ from runyard.store.migrate import applied, migrate
 from runyard.store.rebuild import drop_leftovers, rebuild
 
 TICK_SECONDS = 2.0
-MAX_TICK_SECONDS = 4.5
+MAX_TICK_SECONDS = 5.0
 CPU_SHARE = 0.008  # of one CPU, while nobody watches: a costly ingest comes less often
 WATCHED_TICK_SECONDS = 0.5
 WATCHED_FOR_SECONDS = 5.0
@@ -167,10 +167,10 @@ class Ingest:
         with self.lease.writing(patience_seconds=patience) as cursor:
             if not (done := applied(cursor)):
                 return None
-            migrate(cursor, done, replace_views=replace_views)
+            changed = migrate(cursor, done, replace_views=replace_views)
             folded = fold_journals(cursor, self.yard, sizes)
             if due or is_watched(self.yard):
-                fold_behind(cursor, self.yard)
+                fold_behind(cursor, self.yard, ended=changed or folded.ended)
             return folded
 
 

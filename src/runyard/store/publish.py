@@ -27,7 +27,7 @@ MIN_SECONDS = 2.0
 COPY_SHARE = 10  # a copy may take one tenth of the time: at 20 a slow disk is more than 6 s behind at 100 MB
 KEEP = 2
 KEEP_SECONDS = 60.0
-HOUSE_SECONDS = 10.0
+HOUSE_SECONDS = 20.0
 _NUMBER = re.compile(r"^(?:snapshot|runyard)-(\d+)\.duckdb$")
 _COPY = ["cp", "-c"] if sys.platform == "darwin" else ["cp", "--reflink=auto"]
 

@@ -46,7 +46,7 @@ def rebuild(yard: Yard, lease: Lease) -> Folded:
                 cursor.unregister("kept")
             journals = Journals(yard)
             folded = fold_journals(cursor, yard, dict.fromkeys(journals.all_names(), math.inf) | journals.sizes())
-            fold_behind(cursor, yard)
+            fold_behind(cursor, yard, ended=True)
             while keep_facts(cursor, yard):
                 pass
     finally:
