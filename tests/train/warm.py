@@ -12,6 +12,7 @@ import sys
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from types import ModuleType
 
 LIBRARIES = ["warm", "torch", "torch._dynamo", "transformers.models.bert.modeling_bert", "peft"]
 
@@ -28,7 +29,13 @@ class WarmRunner:
 
     def __init__(self, arguments: list[str], *, log: Path, cwd: Path) -> None:
         self._process = _server().Process(target=_run, args=(arguments, log, cwd))
-        self._process.start()
+        # A forked process would first import the main module anew: for a test that came before, a page.
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            self._process.start()
+        finally:
+            sys.modules["__main__"] = main
 
     def poll(self) -> int | None:
         return self._process.exitcode
