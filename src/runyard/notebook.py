@@ -109,7 +109,8 @@ def _chart(run: dict[str, Any], curves: pl.DataFrame, lines: list[str]) -> dict[
         "width": _WIDTH,
         "background": colours.background,
         "config": {"range": {"category": list(colours.lines)}},
-        "datasets": {name: _rows(table) for name, table in named.items()},
+        # Where the run is heading is said on its page.
+        "datasets": {name: _rows(table) for name, table in named.items()} | {"forecast": []},
     }
 
 

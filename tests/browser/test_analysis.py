@@ -43,7 +43,7 @@ def test_pages_are_drawn_in_both_themes(
 
     page.goto("/sql?sql-part=Lineage&lineage-view=run_report&lineage-column=wasted_cost_usd")
     settled(page)
-    expect(page.get_by_test_id("stGraphVizChart").locator("g.node")).to_have_count(5, timeout=15_000)
+    expect(page.get_by_test_id("stGraphVizChart").locator("g.node")).to_have_count(6, timeout=15_000)
 
 
 def chart_of(page: Page, words: str) -> Locator:

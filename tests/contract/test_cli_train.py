@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from runyard.service.liveness import is_alive
+
 Command = Callable[..., Any]
 TEXTS = "name: words\nmodel: {model_type: tfidf_logreg}\ntraining_data: {path: texts.csv}\n"
 # A net that takes longer than any test waits, so that stopping it is what ends it.
@@ -144,7 +146,7 @@ def test_launch_queues_and_cancel_takes_out_of_the_queue(
     assert "cancelled already" in again.err
     assert command("cancel", first.out.strip(), "--force", "--yes").code == 0
     ended = until(command, first.out.strip(), lambda row: row["status"] == "cancelled")
-    assert not os.path.exists(f"/proc/{ended['pid']}")
+    assert not is_alive(ended["pid"], None), "a process that is over and not yet asked after is no life"
     assert command("runs", "--status", "running", "--format", "json").rows == []
 
 

@@ -40,7 +40,8 @@ def test_every_view_rests_on_tables_of_events(view: str) -> None:
 def test_the_steps_of_a_number_lead_from_view_to_view_to_the_tables() -> None:
     found = steps("run_report", "wasted_cost_usd")
     assert found[0] == Step("run_report", "wasted_cost_usd", "overtraining_waste", "wasted_cost_usd")
-    assert Step("overtraining_waste", "wasted_cost_usd", "curves", "epoch_seconds") in found
+    assert Step("overtraining_waste", "wasted_cost_usd", "curve_facts", "time_share_after_best") in found
+    assert Step("curve_facts", "time_share_after_best", "curves", "epoch_seconds") in found
     ends = {(step.relation, step.source) for step in found} - {(step.view, step.column) for step in found}
     assert ends == {(origin.table, origin.source) for origin in origins("run_report", "wasted_cost_usd")}
 
