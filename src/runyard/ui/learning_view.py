@@ -13,7 +13,7 @@ from runyard.charts.spec import Spec
 from runyard.queries.query import Query
 from runyard.stats.drift import Drift, adaptation_speed, drift, newest_drop
 from runyard.ui.figure import show_behind, show_chart
-from runyard.ui.text import escape, number
+from runyard.ui.text import duration, escape, number
 from runyard.ui.verdicts import DRIFT, show_rules, show_verdict
 from runyard.ui.yard import is_dark
 
@@ -113,8 +113,8 @@ def show_drift(points: pl.DataFrame, query: Query, benchmark: str) -> None:
     cards[1].metric("Drift per day", "–" if found.rate is None else signed(found.rate), interval(found), **plain,
                     help="Median slope of all pairs of scores (Theil–Sen); a plus is better, whatever the "
                     "benchmark")  # fmt: skip
-    span = (times[-1] - times[0]) / DAY
-    cards[2].metric("Scores", points.height, f"over {span:.3g} days", **plain)
+    span = duration((times[-1] - times[0]).total_seconds())
+    cards[2].metric("Scores", points.height, f"over {span}", **plain)
     drop = newest_drop(scores, higher_is_better=higher)
     speed = adaptation_speed(drop[1], drop[0], higher_is_better=higher) if drop else None
     cards[3].metric("Adaptation speed", number(speed, 3), adaptation(drop, speed), **plain,
@@ -127,7 +127,7 @@ def show_drift(points: pl.DataFrame, query: Query, benchmark: str) -> None:
         )
         drawn = newest.select(pl.col("created_at").alias("at"), "score", "version")
         show_chart(_drift_spec(is_dark()), {"points": drawn, "trend": trend(found, times[0], times[-1])},
-                   key="learning-drift", alt=f"{points.height} scores over {span:.3g} days, {found.direction}"
+                   key="learning-drift", alt=f"{points.height} scores over {span}, {found.direction}"
                    .replace("_", " "))  # fmt: skip
         note = f"the newest {MOST_POINTS:,} of {points.height:,} scores count" if points.height > MOST_POINTS else ""
         show_behind(points, query, key="learning-drift", note=note, alt="Scores over time")
