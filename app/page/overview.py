@@ -7,6 +7,7 @@ from runyard.ui.backlog import show_backlog
 from runyard.ui.demo import show_demo_notes
 from runyard.ui.errors import sentences
 from runyard.ui.figure import show_empty, show_sql
+from runyard.ui.free_space import offer_free_space
 from runyard.ui.runs_table import choose_listing, known_sums, show_runs
 from runyard.ui.text import dollars, hours, share
 from runyard.ui.yard import frame, yard
@@ -68,3 +69,4 @@ if totals["runs"] == 0:
     )
 else:
     show_overview()
+    offer_free_space(rt)

@@ -175,3 +175,26 @@ def test_the_table_is_filtered_by_tag_and_group_and_shows_the_statement(visit: V
     order_of_two.selectbox(key="group").set_value("spring").run()
     order_of_two.selectbox(key="tag").set_value("tests").run()
     assert names(order_of_two) == {"reviews-lora"}
+
+
+def test_space_is_freed_after_a_look_at_what_goes(visit: Visit, full: Full, home: Path) -> None:
+    run = full[1]["watch-cnn"]
+    at = visit(home)
+    press(at, "Look what can go")
+    assert "Nothing to free" in at.info[-1].value
+
+    checkpoints = home / "runs" / str(run) / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    (checkpoints / "step-1").write_bytes(b"0" * 2_000_000)
+    rt = open_runtime(home)
+    order.delete(rt, ["watch-cnn"], by="test")
+    rt.store.ingest(snapshot=True)
+    rt.close()
+    at = visit(home)
+    press(at, "Look what can go")
+    assert at.dataframe[-1].value.to_dict("records") == [{"what": "checkpoints", "name": "watch-cnn", "megabytes": 2.0}]
+    assert checkpoints.exists(), "looking frees nothing"
+
+    press(at, "Free 2.0 MB in 1 item, for good")
+    assert at.success[-1].value == "Freed 2.0 MB in 1 item."
+    assert not checkpoints.exists()
