@@ -19,7 +19,7 @@ _COLUMNS = {
 
 def offer_free_space(rt: Runtime) -> None:
     """Offer to look for what can be freed, and then to free it."""
-    with st.popover("Free space", icon=":material/cleaning_services:", type="tertiary", key="free-space"):
+    with st.popover("Free space", icon=":material/cleaning_services:", key="free-space"):
         st.caption("Checkpoints of deleted runs and old copies of the store. What was logged always stays.")
         with sentences():
             # Only when asked to: it is looked for on the disk.
