@@ -55,7 +55,8 @@ class Loop:
         if found is None:
             return False
         checkpoint.put_weights(self.model, found.weights)
-        for optimizer, state in zip(self._optimizers, found.state["optimizers"], strict=True):
+        states = found.state.get("optimizers") or [found.state["optimizer"]]  # one alone, before there was Muon
+        for optimizer, state in zip(self._optimizers, states, strict=True):
             optimizer.load_state_dict(state)
         for callback in self._callbacks:
             if state := found.state["callbacks"].get(type(callback).__name__):
