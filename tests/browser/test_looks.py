@@ -49,7 +49,7 @@ def test_a_row_of_the_overview_opens_its_run(looked: Looked, open_browser: Calla
     table.click(position={"x": 112 + 150 + 36, "y": 35 + 35 + 17})
 
     expect(page.get_by_role("heading", name="Run detail")).to_be_visible(timeout=15_000)
-    expect(page.get_by_role("heading", name="watch-cnn-live")).to_be_visible()
+    expect(page.get_by_role("heading", name="watch-cnn-live")).to_be_visible(timeout=15_000)
 
 
 def test_cancelling_asks_and_then_does_it(looked: Looked, open_browser: Callable[..., Page]) -> None:
