@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -198,3 +200,26 @@ def test_space_is_freed_after_a_look_at_what_goes(visit: Visit, full: Full, home
     press(at, "Free 2.0 MB in 1 item, for good")
     assert at.success[-1].value == "Freed 2.0 MB in 1 item."
     assert not checkpoints.exists()
+
+
+def test_a_saved_model_is_judged_again_from_its_page(visit: Visit, tmp_path: Path) -> None:
+    texts = "".join(f"{word} soup {place},{word}\n" for place in range(20) for word in ("fresh", "stale"))
+    (tmp_path / "texts.csv").write_text("text,label\n" + texts)
+    (tmp_path / "words.yaml").write_text(
+        "name: words\nagent: taster\nmodel: {model_type: tfidf_logreg}\n"
+        f"training_data: {{path: {tmp_path / 'texts.csv'}}}\n"
+    )
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "runyard.cli", "--yard", str(home), "train", str(tmp_path / "words.yaml")]
+    subprocess.run(command, check=True, capture_output=True)
+    rt = open_runtime(home)
+    count = "SELECT count(*) AS n FROM benchmark_executions"
+    before = rt.store.live(count)["n"].item()
+    rt.close()
+
+    at = press(visit(home, "run", id="words"), "Benchmark")
+
+    assert "accuracy 1" in at.toast[-1].value
+    rt = open_runtime(home)
+    assert rt.store.live(count)["n"].item() == 2 * before > 0
+    rt.close()

@@ -12,9 +12,10 @@ from runyard.charts.theme import STATUS_BADGES
 from runyard.core.errors import RunyardError
 from runyard.queries import runs
 from runyard.runtime import Runtime
+from runyard.service import models
 from runyard.service import runs as run_service
 from runyard.ui.errors import show_error
-from runyard.ui.text import escape
+from runyard.ui.text import escape, number
 from runyard.ui.yard import frame
 
 ACTIVE = ("queued", "running")
@@ -68,7 +69,7 @@ def show_failure(run: Row) -> None:
 
 
 def show_actions(rt: Runtime, run: Row, *, key: str) -> None:
-    """Offer what can be done with a run now: cancel it while it is open, resume it after it broke off."""
+    """Offer what can be done with a run now: cancel it, resume it after it broke off, judge the model it saved."""
     if run["status"] in ACTIVE:
         asked = run.get("cancel_requested_at") is not None
         label = "Cancelling …" if asked else "Cancel run"
@@ -78,6 +79,8 @@ def show_actions(rt: Runtime, run: Row, *, key: str) -> None:
         "Resume", icon=":material/resume:", key=f"{key}-resume", help="Go on from the last checkpoint"
     ):
         _resume(rt, run["id"])
+    elif run["status"] == "completed" and rt.yard.run(run["id"]).model.is_dir():
+        _offer_benchmark(rt, run["id"], key=key)
 
 
 @st.dialog("Cancel this run?", icon=":material/stop_circle:")
@@ -95,6 +98,21 @@ def _confirm_cancel(rt: Runtime, run_id: UUID, name: str | None) -> None:
                 show_error(error)
                 return
             st.rerun()
+
+
+def _offer_benchmark(rt: Runtime, run_id: UUID, *, key: str) -> None:
+    words = "Judge the saved model again on what its training held out; the scores are added to the others"
+    if not st.button("Benchmark", icon=":material/speed:", key=f"{key}-benchmark", help=words):
+        return
+    try:
+        with st.spinner("The model is judged …"):
+            judged = models.judge(rt, str(run_id))
+    except RunyardError as error:
+        show_error(error)
+        return
+    scores = ", ".join(f"{row['metric']} {number(row['accuracy_score'])}" for row in judged.rows)
+    fate = "" if judged.recorded else " (not recorded: it is no version of its agent)"
+    st.toast(scores + fate, icon=":material/speed:")
 
 
 def _resume(rt: Runtime, run_id: UUID) -> None:
