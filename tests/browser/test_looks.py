@@ -61,11 +61,11 @@ def test_cancelling_asks_and_then_does_it(looked: Looked, open_browser: Callable
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("finishes its step")
     dialog.get_by_role("button", name="Keep running").click()
-    expect(dialog).to_have_count(0)
+    expect(dialog).to_have_count(0, timeout=15_000)
     expect(page.get_by_test_id("stMain").get_by_text("queued").first).to_be_visible()
 
     page.get_by_role("button", name="Cancel run").click()
     dialog.get_by_role("button", name="Cancel run").click()
-    expect(dialog).to_have_count(0)
+    expect(dialog).to_have_count(0, timeout=15_000)
     expect(page.get_by_test_id("stMain").get_by_text("cancelled").first).to_be_visible(timeout=15_000)
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
