@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -132,20 +133,29 @@ def _replace_sources(cursor: duckdb.DuckDBPyConnection) -> bool:
         return False
     for name in gone:
         cursor.execute(f'DROP VIEW IF EXISTS "{name}"')
-    cursor.execute("PRAGMA disable_optimizer")  # there is nothing to optimize, and each of many statements asks it
-    for source in first:
-        cursor.execute(source.text)
-    for view in views():
-        cursor.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.text}')
-    cursor.execute("\n".join(_comments_on_views(cursor)))
+    with _unoptimized(cursor):
+        for source in first:
+            cursor.execute(source.text)
+        for view in views():
+            cursor.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.text}')
+        cursor.execute("\n".join(_comments_on_views(cursor)))
     # What the old texts have worked out; until it is kept anew, the views work it out themselves.
     cursor.execute("DELETE FROM kept_curve_facts")
     cursor.execute("DELETE FROM kept_metric_facts")
-    cursor.execute("PRAGMA enable_optimizer")
     cursor.execute("DELETE FROM sources")
     for source in wanted:
         cursor.execute("INSERT INTO sources VALUES (?, ?, ?)", [source.name, source.sha256, CODE_VERSION])
     return True
+
+
+@contextmanager
+def _unoptimized(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Spare many small statements the optimizer, which has nothing to do there; what comes after has it again."""
+    cursor.execute("PRAGMA disable_optimizer")
+    try:
+        yield
+    finally:
+        cursor.execute("PRAGMA enable_optimizer")
 
 
 def _comments_on_views(cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
