@@ -51,7 +51,7 @@ def kinds(choice: Any) -> list[str]:
     return [part.model_fields["kind"].default for part in get_args(get_args(choice)[0])]
 
 
-RATES = {"adadelta": 1.0, "adagrad": 0.05, "radam": 0.1}
+RATES = {"adadelta": 1.0, "adafactor": 0.03, "adagrad": 0.05, "radam": 0.1, "sgd": 0.03}
 OPTIONS: dict[str, dict[str, Any]] = {
     "sgd": {"momentum": 0.9},
     "leak_aware": {"leak_classes": ["1"]},
@@ -64,7 +64,7 @@ def test_every_optimizer_learns(bench: Any, waves: dict[str, Any], kind: str) ->
     optimization = {"optimizer": {"kind": kind, **OPTIONS.get(kind, {})}}
     _, story = bench.fit(**waves, epochs=15, learning_rate=RATES.get(kind, 0.01), optimization=optimization)
     losses = [epoch["val_loss"] for epoch in story.epochs()]
-    assert min(losses) < 0.9 * losses[0]
+    assert losses[-1] < 0.75 * losses[0]
 
 
 @pytest.mark.parametrize("kind", kinds(Loss))
