@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from runyard.config.run import RunConfig
-from runyard.config.training import EarlyStopping, ReduceOnPlateau
+from runyard.config.stopping import EarlyStopping, ReduceOnPlateau
 from runyard.train.progress import Progress
 
 
