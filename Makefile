@@ -51,7 +51,7 @@ demo: assets  ## run the demo in the foreground and print its results
 	$(BIN)/runyard demo --no-serve
 
 test: assets  ## run the tests (browser tests need Chromium)
-	$(BIN)/python -m pytest tests --ignore=tests/bench --ignore=tests/proof -rs -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests -m "not slow" --ignore=tests/bench --ignore=tests/proof -rs -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint: install  ## ruff, mypy in strict mode, import contracts
 	$(BIN)/ruff check .
@@ -62,8 +62,9 @@ lint: install  ## ruff, mypy in strict mode, import contracts
 bench: assets  ## print the benchmark table (SHORT=1: a quick one)
 	$(BIN)/python -m pytest tests/bench -p no:xdist -s -q $(if $(SHORT),--short) $(PYTEST_ARGS)
 
-proof: install  ## the long kill, soak and simulation tests (SHORT=1: a quick round)
+proof: assets  ## the long kill, soak and simulation tests, and the slow ones of all (SHORT=1: a quick round)
 	$(BIN)/python -m pytest tests/proof -q -n $(JOBS) $(if $(SHORT),--short) $(PYTEST_ARGS)
+	$(if $(SHORT),,$(BIN)/python -m pytest tests -m slow --ignore=tests/bench --ignore=tests/proof -rs -n $(JOBS) $(PYTEST_ARGS))
 
 constraints: install  ## write constraints.txt anew from what is installed
 	$(BIN)/python tests/house/freeze.py > .constraints.new && mv .constraints.new constraints.txt

@@ -24,6 +24,13 @@ page = st.navigation(
         ],
         "Train": [
             st.Page(
+                "page/presets.py",
+                title="Presets",
+                icon=":material/auto_awesome:",
+                url_path="presets",
+                help="Train with three choices: a preset, a model, a data set. Fitted to this machine and explained.",
+            ),
+            st.Page(
                 "page/launch.py",
                 title="Launch",
                 icon=":material/rocket_launch:",
@@ -36,6 +43,13 @@ page = st.navigation(
                 icon=":material/monitoring:",
                 url_path="live",
                 help="Watch a run while it trains: progress, loss, speed, log.",
+            ),
+            st.Page(
+                "page/compare_models.py",
+                title="Compare models",
+                icon=":material/leaderboard:",
+                url_path="compare-models",
+                help="Several models on the same data, side by side: who is best, and how surely.",
             ),
         ],
         "Analyze": [
@@ -80,6 +94,15 @@ page = st.navigation(
                 icon=":material/all_inclusive:",
                 url_path="learning",
                 help="What an agent forgets while it learns on, where its scores drift, and what its users say.",
+            ),
+        ],
+        "Data": [
+            st.Page(
+                "page/datasets.py",
+                title="Datasets",
+                icon=":material/table_view:",
+                url_path="datasets",
+                help="What models learn from: columns, classes, gaps, versions, and how a split would come out.",
             ),
         ],
         "System": [

@@ -26,6 +26,10 @@ COMMENT ON COLUMN feedback_events.was_correct_before IS 'Whether the answer on t
 COMMENT ON COLUMN feedback_events.was_correct_after IS 'Whether it is right since.';
 COMMENT ON COLUMN feedback_events.created_at IS 'When it was given, UTC.';
 
+COMMENT ON COLUMN histograms.session_id IS 'The session that logged it.';
+COMMENT ON COLUMN histograms.attempt IS 'The attempt that logged it, 1-based.';
+COMMENT ON COLUMN histograms.logged_at IS 'When it was logged, UTC.';
+
 COMMENT ON COLUMN journal_offsets.bytes IS 'How far it was read.';
 
 COMMENT ON COLUMN learning_updates.id IS 'Names the update.';

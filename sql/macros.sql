@@ -255,3 +255,36 @@ CREATE OR REPLACE MACRO one_level_apart(settings) AS
   ));
 CREATE OR REPLACE MACRO settings_of(config) AS
   one_level_apart(one_level_apart(one_level_apart(map_entries(TRY_CAST(config AS MAP(VARCHAR, JSON))))));
+
+-- What was estimated before a run, held against what it took.
+CREATE OR REPLACE MACRO estimate_label(actual, low, high) AS
+  CASE
+    WHEN actual IS NULL OR low IS NULL OR high IS NULL THEN 'unknown'
+    WHEN actual < low THEN 'below'
+    WHEN actual > high THEN 'above'
+    ELSE 'inside'
+  END;
+
+-- How a loss moves, for people: too few evaluations, falling, standing still, getting worse, or no number any more.
+-- Worse is by more than the overtraining threshold above the best, as in waste_label; still is no new best for as many
+-- evaluations as the threshold says.
+CREATE OR REPLACE MACRO loss_course(
+  n_evals, last_is_finite, gl_pct, best_loss, last_loss, evals_since_best, of_workspace
+) AS
+  CASE
+    WHEN n_evals > 0 AND NOT last_is_finite THEN 'unusable'
+    WHEN n_evals IS NULL OR n_evals < 2 THEN 'too_early'
+    WHEN evals_since_best >= 2
+      AND (is_more(gl_pct, threshold(of_workspace, 'overtraining_pct', 5)) OR (best_loss = 0 AND last_loss > 0)) THEN 'getting_worse'
+    WHEN evals_since_best >= threshold(of_workspace, 'still_evaluations', 3) THEN 'not_falling'
+    ELSE 'falling'
+  END;
+-- A run counts as stalled when it has been silent for longer than this, and than three times its longest pause so far.
+CREATE OR REPLACE MACRO stalled_after_seconds(longest_pause, of_workspace) AS
+  greatest(threshold(of_workspace, 'stalled_seconds', 300), coalesce(3 * longest_pause, 0));
+CREATE OR REPLACE MACRO memory_course(memory_gb, limit_gb, of_workspace) AS
+  CASE
+    WHEN memory_gb IS NULL OR limit_gb IS NULL THEN 'unknown'
+    WHEN is_more(memory_gb / limit_gb, threshold(of_workspace, 'memory_tight_share', 0.9)) THEN 'tight'
+    ELSE 'enough'
+  END;

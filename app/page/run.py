@@ -3,17 +3,30 @@
 import streamlit as st
 
 from runyard.core.clock import now
-from runyard.queries import runs
-from runyard.ui.figure import show_empty, show_sql
-from runyard.ui.live_view import show_log
+from runyard.ui.attempts_view import show_attempts_tab
+from runyard.ui.figure import show_empty
+from runyard.ui.layers_view import show_layers_tab
 from runyard.ui.organise import show_labels, show_organise, show_put_away
 from runyard.ui.run_config import show_config
-from runyard.ui.run_tabs import show_curves_tab, show_environment, show_events, show_resources_tab, show_summary
-from runyard.ui.run_view import ACTIVE, report, run_named, show_actions, show_failure, show_status
+from runyard.ui.run_curves import show_curves_tab, show_resources_tab
+from runyard.ui.run_tabs import show_environment, show_events, show_log_tab, show_summary
+from runyard.ui.run_view import ACTIVE, report, run_named, show_actions, show_attempt, show_failure, show_status
+from runyard.ui.samples_view import answers_prompts, show_samples
 from runyard.ui.text import age, escape
 from runyard.ui.yard import yard
 
-TABS = ("Summary", "Curves", "Config", "Environment", "Resources", "Log", "Events")
+TABS = {
+    "Summary": show_summary,
+    "Curves": show_curves_tab,
+    "Layers": show_layers_tab,
+    "Samples": show_samples,
+    "Attempts": show_attempts_tab,
+    "Config": show_config,
+    "Environment": show_environment,
+    "Resources": show_resources_tab,
+    "Log": show_log_tab,
+    "Events": show_events,
+}
 
 rt = yard()
 run_id = run_named(rt, st.query_params.get("id"))
@@ -27,6 +40,9 @@ if run is None:
         page="page/overview.py",
     )
     st.stop()
+
+if run["kind"] == "compare":
+    st.switch_page("page/compare_models.py", query_params={"id": str(run_id)})
 
 with st.container(horizontal=True, vertical_alignment="center"):
     st.subheader(escape(run["name"] or "unnamed"), anchor=False, width="content")
@@ -46,40 +62,11 @@ with st.container(horizontal=True, vertical_alignment="center"):
             show_actions(rt, run, key="run")
         show_organise(rt, run)
 show_labels(rt, run)
+show_attempt(run)
 show_failure(run)
 
-summary, curves, config, environment, resources, log, events = st.tabs(TABS, key="tab", bind="query-params")
-if summary.open:
-    with summary:
-        show_summary(rt, run)
-        with st.expander("SQL", icon=":material/database:"):
-            show_sql(runs.report(run_id))
-            show_sql(runs.bill(run_id))
-if curves.open:
-    with curves:
-        show_curves_tab(rt, run)
-if config.open:
-    with config:
-        show_config(rt, run)
-if environment.open:
-    with environment:
-        show_environment(run)
-if resources.open:
-    with resources:
-        show_resources_tab(rt, run)
-if log.open:
-    with log:
-        search = st.text_input(
-            "Search in the log",
-            key="run-search",
-            placeholder="Search in the log",
-            type="search",
-            label_visibility="collapsed",
-        )
-        show_log(rt, run_id, search=search, lines=2000, height=560)
-        if run["error_details"]:
-            st.markdown("**What broke**")
-            st.code(run["error_details"], language=None, wrap_lines=True)
-if events.open:
-    with events:
-        show_events(rt, run)
+tabs = {name: show for name, show in TABS.items() if name != "Samples" or answers_prompts(run)}
+for tab, show in zip(st.tabs(list(tabs), key="tab", bind="query-params"), tabs.values(), strict=True):
+    if tab.open:
+        with tab:
+            show(rt, run)

@@ -1,4 +1,4 @@
--- Folds a file of journal lines: epochs and metrics into their tables, and which sessions have gone on. Returns how many
+-- Folds a file of journal lines: epochs, metrics and histograms into their tables, and which sessions have gone on. Returns how many
 -- lines there were, how many of them were used, and which were not, by their number from 0 and their kind.
 -- Rows go in as they come, clustered by run, which the zone maps like. What stands in braces is another file's text.
 WITH lines AS MATERIALIZED (
@@ -27,6 +27,7 @@ epochs AS (
   WHERE usable AND k = 'epoch'
 ),
 {points}
+{histograms}
 behind AS (
   INSERT INTO sessions_behind
   SELECT DISTINCT session_id
@@ -37,6 +38,6 @@ SELECT
   count(*) AS n_lines,
   count(*) FILTER (WHERE usable) AS n_used,
   list({place: place, kind: k}) FILTER (WHERE NOT usable) AS unused,
-  -- Lists of metrics are read even where none is expected, so that what is no list is refused.
-  count(metrics) AS n_lists
+  -- Lists are read even where none is expected, so that what is no list is refused.
+  count(metrics) + count(histograms) AS n_lists
 FROM lines;

@@ -78,3 +78,23 @@ SELECT
 FROM recorded
 WHERE kind = 'task_score'
 GROUP BY record_id;
+
+DELETE FROM datasets WHERE record_id IN (SELECT record_id FROM recorded WHERE kind = 'dataset');
+
+INSERT INTO datasets BY NAME
+SELECT
+  record_id,
+  arg_max(body ->> 'version', place) AS id,
+  arg_max(body ->> 'name', place) AS name,
+  arg_max(body ->> 'path', place) AS path,
+  arg_max(body ->> 'format', place) AS format,
+  arg_max(body ->> 'sha256', place) AS sha256,
+  arg_max(CAST(body ->> 'size_bytes' AS BIGINT), place) AS size_bytes,
+  arg_max(CAST(body ->> 'rows' AS BIGINT), place) AS rows,
+  arg_max(body -> 'columns', place) AS schema,
+  arg_max(body -> 'classes', place) AS classes,
+  arg_max(body -> 'split', place) AS split,
+  min(logged_at) AS created_at
+FROM recorded
+WHERE kind = 'dataset'
+GROUP BY record_id;

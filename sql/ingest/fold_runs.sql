@@ -34,7 +34,10 @@ facts AS (
     min(logged_at) FILTER (WHERE kind = 'ended') AS ended_at,
     arg_min(body, seq) FILTER (WHERE kind = 'lost') AS lost,
     count(*) FILTER (WHERE kind = 'cancel_requested') > 0 AS cancelling,
-    arg_max(body -> 'changes', seq) FILTER (WHERE kind = 'queued') AS changes
+    arg_max(body -> 'changes', seq) FILTER (WHERE kind = 'queued') AS changes,
+    arg_max(body ->> 'begun_by', seq) FILTER (WHERE kind = 'queued') AS begun_by,
+    arg_max(body ->> 'cause', seq) FILTER (WHERE kind = 'queued') AS cause,
+    arg_max(body ->> 'verdict', seq) FILTER (WHERE kind = 'gave_up') AS verdict
   FROM ordered
   GROUP BY run_id, attempt
 )
@@ -60,7 +63,11 @@ SELECT
     WHEN ended ->> 'error_kind' IS NOT NULL THEN ended ->> 'error_kind'
     WHEN ended IS NULL AND lost IS NOT NULL AND NOT cancelling THEN 'lost'
   END AS reason,
-  changes
+  changes,
+  begun_by,
+  cause,
+  TRY_CAST(ended ->> 'steps' AS BIGINT) AS steps,
+  verdict
 FROM facts;
 
 DELETE FROM runs WHERE id IN getvariable('touched');
@@ -108,6 +115,8 @@ SELECT
   coalesce(s.queued ->> 'agent', 'default') AS agent_id,
   coalesce(s.queued ->> 'workspace', 'default') AS workspace_id,
   TRY_CAST(s.queued ->> 'parent' AS UUID) AS parent_run_id,
+  TRY_CAST(s.queued ->> 'forked_from' AS UUID) AS forked_from,
+  TRY_CAST(s.queued ->> 'forked_step' AS BIGINT) AS forked_step,
   coalesce(s.requeued -> 'config', s.queued -> 'config') AS config,
   coalesce(s.requeued ->> 'digest', s.queued ->> 'digest') AS config_digest,
   coalesce(s.requeued ->> 'group', s.queued ->> 'group') AS replicate_group,

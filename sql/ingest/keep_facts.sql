@@ -4,4 +4,7 @@ INSERT INTO kept_metric_facts BY NAME
 FROM metric_facts WHERE session_id IN getvariable('ended');
 
 INSERT INTO kept_curve_facts BY NAME
-FROM curve_facts WHERE session_id IN getvariable('ended');
+SELECT f.*, r.replays
+FROM curve_facts AS f
+JOIN curve_replays AS r ON r.session_id = f.session_id
+WHERE f.session_id IN getvariable('ended') AND r.session_id IN getvariable('ended');

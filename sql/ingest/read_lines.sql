@@ -19,13 +19,14 @@ SELECT
   gpu_utilization,
   cpu_utilization,
   metrics,
+  histograms,
   make_timestamp(TRY_CAST("at" AS BIGINT)) AS logged_at,
   coalesce(
-    k IN ('epoch', 'metrics')
+    k IN ('epoch', 'metrics', 'histograms')
     AND run IS NOT NULL
     AND "at" BETWEEN 1 AND 9007199254740992 AND "at" = TRY_CAST("at" AS BIGINT)
     AND (attempt IS NULL OR (attempt >= 1 AND attempt = TRY_CAST(attempt AS INTEGER)))
-    AND (k = 'metrics' OR (epoch >= 1 AND epoch = TRY_CAST(epoch AS INTEGER)))
+    AND (k <> 'epoch' OR (epoch >= 1 AND epoch = TRY_CAST(epoch AS INTEGER)))
     AND step IS NOT DISTINCT FROM TRY_CAST(step AS BIGINT)
     AND samples IS NOT DISTINCT FROM TRY_CAST(samples AS BIGINT)
     AND tokens IS NOT DISTINCT FROM TRY_CAST(tokens AS BIGINT),
@@ -38,7 +39,8 @@ FROM read_json(
     train_loss: 'DOUBLE', val_loss: 'DOUBLE', val_metric: 'DOUBLE', epoch_seconds: 'DOUBLE',
     learning_rate: 'DOUBLE', gradient_norm: 'DOUBLE', samples: 'DOUBLE', tokens: 'DOUBLE',
     memory_gb: 'DOUBLE', gpu_utilization: 'DOUBLE', cpu_utilization: 'DOUBLE',
-    metrics: 'STRUCT(name VARCHAR, value DOUBLE)[]'
+    metrics: 'STRUCT(name VARCHAR, value DOUBLE)[]',
+    histograms: 'STRUCT(layer VARCHAR, place INTEGER, kind VARCHAR, low DOUBLE, high DOUBLE, mean DOUBLE, deviation DOUBLE, zeros DOUBLE, counts BIGINT[])[]'
   },
   format = 'newline_delimited',
   maximum_object_size = $longest

@@ -8,6 +8,7 @@ SELECT
       FROM model_versions
       WHERE agent_id IN getvariable('agents_before')
         OR agent_id IN (SELECT agent_id FROM runs WHERE id IN getvariable('touched'))
-    ) AS have_versions
+    ) AS have_versions,
+  coalesce(bool_or(kind = 'samples'), false) AS have_samples
 FROM run_events
 WHERE run_id IN getvariable('touched');

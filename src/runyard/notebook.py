@@ -71,7 +71,7 @@ def _bundle(rt: Runtime, run_id: UUID) -> dict[str, Any]:
         return {"text/plain": f"Run {run_id} is not in the yard yet."}
     run = found.row(0, named=True)
     lines = _words(run)
-    curves = epochs.of_run(run_id).frame(rt).select("epoch", "train_loss", "val_loss")
+    curves = epochs.curve(run_id, *epochs.LOSSES, most=_MOST_POINTS).frame(rt)
     charts = dict.fromkeys(CHART_TYPES, _chart(run, curves, lines)) if curves.height else {}
     return {"text/plain": "\n".join(lines), **charts}
 
@@ -96,13 +96,13 @@ def _words(run: dict[str, Any]) -> list[str]:
 def _chart(run: dict[str, Any], curves: pl.DataFrame, lines: list[str]) -> dict[str, Any]:
     from runyard.charts.loss import loss_curves
     from runyard.charts.theme import palette
-    from runyard.charts.thin import thin
     from runyard.ui.marks import best_mark, stop_marks, waste_band
 
-    drawn = thin(curves, ("train_loss", "val_loss"), limit=_MOST_POINTS)
-    named = {"curve": drawn.frame, "best": best_mark(run, curves), "waste": waste_band(run), "stops": stop_marks(run)}
+    shown = curves.select("epoch", "train_loss", "val_loss")
+    named = {"curve": shown, "best": best_mark(run, curves), "waste": waste_band(run), "stops": stop_marks(run)}
+    total = curves["points"][0]
     colours = palette(dark=False)  # a notebook does not say how it looks
-    below = [*lines[1:], *([drawn.note] if drawn.note else [])]
+    below = [*lines[1:], *([f"{shown.height:,} of {total:,} points shown"] if shown.height < total else [])]
     return {
         **loss_curves(log=False, dark=False),
         "title": {"text": lines[0], "subtitle": below, "anchor": "start"},

@@ -17,7 +17,6 @@ from uuid import UUID
 from runyard.core import records
 from runyard.core.errors import Unavailable
 from runyard.core.journal import Journal
-from runyard.core.paths import Yard
 from runyard.core.settings import Settings
 
 _journals: dict[Path, Journal] = {}
@@ -172,7 +171,7 @@ def write(events: Iterable[Mapping[str, Any]], *, home: str | Path | None = None
     Raises:
         Unavailable: the yard cannot be written; what was written before stays.
     """
-    yard = Yard(Settings.from_env(home).home)
+    yard = Settings.from_env(home).yard
     with _lock:
         try:
             journal = _journals.get(yard.home)

@@ -68,7 +68,7 @@ def open_runtime(home: str | Path | None = None, *, create: bool = False) -> Run
         Invalid: the environment holds values that cannot be used.
     """
     settings = Settings.from_env(home)
-    yard = Yard(settings.home)
+    yard = settings.yard
     if create:
         try:
             yard.create()

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from runyard.core.errors import Conflict, Invalid, Problem, Unavailable
 from runyard.core.ids import new_id
 from runyard.core.journal import Journal, RunJournal
-from runyard.core.paths import Yard
 from runyard.core.settings import Settings
 from runyard.logged_run import Run, Status
 
@@ -65,7 +64,7 @@ def init(
     seed = hyperparameters.pop("seed", None)
     run_id = new_id()
     name = name or f"{agent}-{str(run_id)[-6:]}"
-    yard = Yard(settings.home)
+    yard = settings.yard
     stored = _config(hyperparameters, agent, workspace, training_type, monitor, mode, seed)
     try:
         yard.create()

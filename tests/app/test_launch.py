@@ -7,6 +7,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from runyard.config.estimators import Ensemble
 from runyard.config.run import load_run_config
 
 Visit = Callable[..., AppTest]
@@ -48,6 +49,54 @@ def test_the_form_follows_the_model(visit: Visit, empty: Path) -> None:
     assert not {path for path in fields(at) if path.startswith(("hyperparameters", "optimization"))}
     assert not at.exception
 
+    at.selectbox(key=keyed(at, "model.model_type")).set_value("ensemble").run()
+    assert {"model.combine", "model.members", "training_data.feature_columns"} <= fields(at)
+    assert "hyperparameters.epochs" not in fields(at)
+    assert "optimization.early_stopping.patience" not in fields(at), "an ensemble is fitted in one go"
+    assert isinstance(load_run_config(at.code[0].value).model, Ensemble)
+    assert not at.exception
+
+
+def test_the_form_follows_the_kind_of_training(visit: Visit, empty: Path) -> None:
+    at = visit(empty, "launch")
+    assert not {path for path in fields(at) if path.startswith("few_shot")}
+
+    at.selectbox(key=keyed(at, "training_type")).set_value("few_shot").run()
+
+    assert {"few_shot.shots", "few_shot.draws"} <= fields(at)
+    assert not at.exception
+
+
+def test_a_run_to_repeat_that_is_not_there_is_a_sentence(visit: Visit, empty: Path) -> None:
+    at = visit(empty, "launch", **{"from": "abc"})
+    assert not at.exception
+    assert "There is no run" in at.info[0].value
+
+
+def test_a_language_model_brings_its_own_scores_and_splits(visit: Visit, empty: Path) -> None:
+    at = visit(empty, "launch")
+    at.selectbox(key=keyed(at, "model.model_type")).set_value("causal_lm").run()
+
+    assert {"model.lora.rank", "model.adapter", "training_data.template", "evaluation.samples"} <= fields(at)
+    assert not {"hyperparameters.dropout", "training_data.label_column", "model.channels"} & fields(at)
+    scores = at.multiselect(key=keyed(at, "evaluation.metrics"))
+    assert (scores.options, scores.value) == (
+        ["perplexity", "token_accuracy", "bleu"],
+        ["perplexity", "token_accuracy"],
+    )
+    assert at.selectbox(key=keyed(at, "training_data.split_by")).options == ["random", "group", "column"]
+    config = load_run_config(at.code[0].value)
+    assert (config.model.model_type, config.method, config.training_type) == ("causal_lm", "lora", "fine_tuning")
+    assert config.evaluation.metrics == ("perplexity", "token_accuracy")
+
+    at.selectbox(key=keyed(at, "method")).set_value("full").run()
+    assert not {"model.lora.rank", "model.adapter"} & fields(at)
+    at.selectbox(key=keyed(at, "model.model_type")).set_value("text_encoder").run()
+    again = load_run_config(at.code[0].value)
+    assert (again.evaluation.metrics, again.training_data.split_by) == (("accuracy", "f1_macro"), "stratified")
+    assert "evaluation.samples" not in fields(at)
+    assert not at.exception
+
 
 def test_the_optimizer_brings_its_own_fields(visit: Visit, empty: Path) -> None:
     at = visit(empty, "launch")
@@ -81,3 +130,27 @@ def test_data_that_is_not_there_starts_nothing(visit: Visit, empty: Path) -> Non
 
     assert "no-such-data" in at.info[0].value.replace("&#45;", "-")
     assert not list((empty / "runs").iterdir())
+
+
+def rates_of(at: AppTest) -> tuple[str, str]:
+    """Return the alternative text and the caption of the learning rate's curve."""
+    (chart,) = at.get("vega_lite_chart")
+    return chart.proto.alt, next(one.value for one in at.caption if "steps" in one.value)
+
+
+def test_the_learning_rate_is_drawn_before_the_run(visit: Visit, empty: Path) -> None:
+    at = visit(empty, "launch")
+    _, caption = rates_of(at)
+    config = load_run_config(at.code[0].value)
+    hyper = config.hyperparameters
+    per_epoch = -(-round(0.8 * 400) // hyper.batch_size)  # of the 400 digits of the demo, a fifth is held out
+    assert caption.startswith(f"About {per_epoch * hyper.epochs:,} steps, {per_epoch} an epoch; up to ")
+
+    at.selectbox(key=keyed(at, "optimization.schedule.kind")).set_value("constant").run()
+    at.number_input(key=keyed(at, "hyperparameters.learning_rate")).set_value(0.0625).run()
+    assert rates_of(at)[0] == "Learning rate over the run: up to 0.0625, 0.0625 at the end"
+    at.text_input(key=keyed(at, "training_data.source")).set_value("unknown-data").run()
+    assert "not known yet" in rates_of(at)[1]
+    at.selectbox(key=keyed(at, "model.model_type")).set_value("tfidf_logreg").run()
+    assert not at.get("vega_lite_chart"), "nothing steps there"
+    assert not at.exception

@@ -261,6 +261,19 @@ def test_a_runs_cost_is_split_and_energy_that_nobody_could_read_is_called_so(vis
     assert "The rest: loading, saving" in facts
 
 
+def test_a_run_shows_how_many_examples_of_each_class_it_learnt_from(visit: Visit, full: Full) -> None:
+    at = visit(full[0], "run", id=str(full[1]["watch-cnn"]))
+
+    (chart,) = [chart for chart in at.get("vega_lite_chart") if "classes" in chart.proto.alt]
+    assert chart.proto.alt == "Examples of each of 2 classes, cut into training and validation"
+    (data,) = chart.proto.datasets
+    rows = pa.ipc.open_stream(data.data.data).read_all().to_pylist()
+    assert {(row["name"], row["part"], row["count"]) for row in rows} == {
+        ("rest", "training", 900), ("walk", "training", 400), ("rest", "validation", 220), ("walk", "validation", 100)
+    }  # fmt: skip
+    assert not list(visit(full[0], "run", id="watch-cnn-next").get("vega_lite_chart"))
+
+
 def test_values_that_stand_apart_are_listed(visit: Visit, full: Full) -> None:
     at = visit(full[0], "run", id=str(full[1]["reviews-lora-hot"]), tab="Curves")
 

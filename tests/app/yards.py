@@ -43,6 +43,7 @@ class Story:
     stopped_early: bool = False
     seed: int = 1
     launched_by: str = "page"
+    samples: tuple[tuple[str, str, str, str], ...] = ()
 
 
 STORIES = (
@@ -95,7 +96,7 @@ def write_run(yard: Yard, run_id: UUID, story: Story) -> None:
 def _queued(story: Story) -> dict[str, Any]:
     config = {
         "name": story.name, "agent": story.agent, "workspace": "default", "training_type": "from_scratch",
-        "seed": story.seed, "model": {"model_type": "cnn1d" if story.model == "cnn1d" else "text_encoder"},
+        "seed": story.seed, "model": {"model_type": _kind(story)},
         "hyperparameters": {"learning_rate": 1e-3, "batch_size": 32, "epochs": story.planned},
         "optimization": {"early_stopping": {"enabled": True, "monitor": "val_loss", "mode": "min", "patience": 10}},
     }  # fmt: skip
@@ -104,6 +105,19 @@ def _queued(story: Story) -> dict[str, Any]:
         "digest": "0" * 64, "group": "1" * 64, "seed": story.seed, "launched_by": story.launched_by,
         "command": f"runyard launch {story.name}.yaml", "tags": ["tests"],
     }  # fmt: skip
+
+
+def _kind(story: Story) -> str:
+    return "causal_lm" if story.samples else ("cnn1d" if story.model == "cnn1d" else "text_encoder")
+
+
+def _samples(story: Story, moment: str, step: int) -> dict[str, Any]:
+    place = {"before": 2, "after": 3}[moment]
+    rows = [
+        {"number": number, "prompt": sample[0], "expected": sample[1], "answer": sample[place]}
+        for number, sample in enumerate(story.samples, start=1)
+    ]
+    return {"k": "samples", "moment": moment, "step": step, "samples": rows}
 
 
 def _life(story: Story, at: int) -> Iterator[dict[str, Any]]:
@@ -115,9 +129,12 @@ def _life(story: Story, at: int) -> Iterator[dict[str, Any]]:
            "packages": {"torch": "2.13.0", "runyard": "0.1.0", "numpy": "2.3.1"}}  # fmt: skip
     yield {"k": "planned", "at": at + SECOND, "total_epochs": story.planned, "total_steps": steps * story.planned,
            "dataset_id": "watch-series", "dataset_size": 1300, "validation_size": 320, "parameters": 42_310,
-           "trainable_parameters": 42_310, "base_model": story.model}  # fmt: skip
+           "trainable_parameters": 42_310, "base_model": story.model,
+           "class_counts": {"train": {"rest": 900, "walk": 400}, "validation": {"rest": 220, "walk": 100}}}  # fmt: skip
     yield {"k": "notice", "at": at + SECOND, "level": "info", "message": "bf16 is not available; float32 is used"}
     moment = at + 2 * SECOND
+    if story.samples:
+        yield {**_samples(story, "before", 0), "at": moment}
     for epoch in range(1, story.epochs + 1):
         for second in range(0, int(story.epoch_seconds), 5):
             yield {"k": "metrics", "at": moment + second * SECOND, "step": steps * epoch + second, "metrics": [
@@ -135,6 +152,8 @@ def _life(story: Story, at: int) -> Iterator[dict[str, Any]]:
                    "path": f"checkpoints/step-{steps * epoch}", "sha256": "a" * 64}  # fmt: skip
     if story.status == "running":
         return
+    if story.samples:
+        yield {**_samples(story, "after", steps * story.epochs), "at": moment}
     if story.stopped_early:
         yield {"k": "early_stop", "at": moment, "epoch": story.epochs, "best_epoch": story.best, "patience": 3}
     if story.status == "cancelled":

@@ -51,6 +51,13 @@ def yard(tmp_path: Path) -> Yard:
     return yard
 
 
+@pytest.fixture
+def long_round(short: bool) -> None:
+    """What takes minutes is measured in the long round alone."""
+    if short:
+        pytest.skip("takes minutes: make bench without SHORT")
+
+
 @pytest.fixture(scope="session")
 def interleaved(short: bool) -> Callable[..., list[float]]:
     """Return a function that calls some measurements in turn and returns the median of each."""

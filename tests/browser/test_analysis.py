@@ -34,6 +34,7 @@ def looked(serve_yard: Callable[[Path], Served], tmp_path_factory: pytest.TempPa
     return serve_yard(home), ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_drawn_in_both_themes(
     looked: Looked, open_browser: Callable[..., Page], scheme: str, tmp_path: Path
@@ -51,6 +52,7 @@ def chart_of(page: Page, words: str) -> Locator:
     return page.get_by_role("button", name=re.compile(f"^Show data: .* of {words}$"))
 
 
+@pytest.mark.slow
 def test_a_ticked_row_joins_the_chart_and_the_address(looked: Looked, open_browser: Callable[..., Page]) -> None:
     page = open_browser(looked[0].url)
     ids = looked[1]
@@ -68,6 +70,7 @@ def test_a_ticked_row_joins_the_chart_and_the_address(looked: Looked, open_brows
     expect(chart_of(page, "2 runs; baseline watch-cnn-wide")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_dragging_across_the_chart_asks_for_that_range_and_there_is_a_way_back(
     looked: Looked, open_browser: Callable[..., Page], tmp_path: Path
 ) -> None:
@@ -99,6 +102,31 @@ def test_dragging_across_the_chart_asks_for_that_range_and_there_is_a_way_back(
     expect(page.locator("#vg-tooltip-element")).to_contain_text("A · watch-cnn")
 
 
+def test_dragging_across_a_runs_losses_shows_that_range_of_all_its_curves(
+    looked: Looked, open_browser: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_browser(looked[0].url)
+    page.goto(f"/run?id={looked[1]['watch-cnn']}&tab=Curves")
+    settled(page)
+    drawn = page.get_by_test_id("stVegaLiteChart").locator("svg, canvas").first
+    drawn.scroll_into_view_if_needed()
+    box = drawn.bounding_box()
+    assert box is not None
+
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"], steps=5)
+    page.mouse.move(box["x"] + 0.65 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.up()
+
+    expect(page.get_by_text(re.compile(r"^1\d of 1\d points shown$")).first).to_be_visible(timeout=15_000)
+    settled(page)
+    page.screenshot(path=tmp_path / "closer.png", full_page=True)
+    page.get_by_role("button", name="Whole run").click()
+    expect(page.get_by_text(re.compile(r"points shown"))).to_have_count(0, timeout=15_000)
+
+
+@pytest.mark.slow
 def test_an_offender_opens_its_run(looked: Looked, open_browser: Callable[..., Page]) -> None:
     page = open_browser(looked[0].url)
     page.goto("/waste?waste-tab=Worst%20offenders")

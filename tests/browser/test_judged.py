@@ -29,6 +29,7 @@ def judged(serve_yard: Callable[[Path], Served], tmp_path_factory: pytest.TempPa
     return serve_yard(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_judged_pages_are_drawn_in_both_themes(
     judged: Served, open_browser: Callable[..., Page], scheme: str, tmp_path: Path
@@ -36,6 +37,7 @@ def test_judged_pages_are_drawn_in_both_themes(
     look_over(open_browser(judged.url, scheme=scheme), ADDRESSES, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_version_opens_the_run_that_made_it(judged: Served, open_browser: Callable[..., Page]) -> None:
     page = open_browser(judged.url)
     page.goto("/versions?agent=support-bot&benchmark=reviews")

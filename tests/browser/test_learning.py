@@ -29,6 +29,7 @@ def taught(serve_yard: Callable[[Path], Served], tmp_path_factory: pytest.TempPa
     return serve_yard(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_drawn_in_both_themes(
     taught: Served, open_browser: Callable[..., Page], scheme: str, tmp_path: Path

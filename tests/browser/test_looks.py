@@ -33,11 +33,13 @@ def test_pages_are_drawn_in_both_themes(
     page = open_browser(served.url, scheme=scheme)
     watch = ids["watch-cnn"]
     live = f"/live?run={ids['watch-cnn-live']}"
-    look_over(page, {"/": 0, "/launch": 0, live: 0, f"/run?id={watch}": 0, f"/run?id={watch}&tab=Curves": 3}, tmp_path)
+    curves = {f"/run?id={watch}": 0, f"/run?id={watch}&tab=Curves": 3}
+    look_over(page, {"/": 0, "/launch": 1, "/datasets": 1, "/presets": 0, live: 0, **curves}, tmp_path)
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(16, 22, 29)")
 
 
+@pytest.mark.slow
 def test_a_row_of_the_overview_opens_its_run(looked: Looked, open_browser: Callable[..., Page]) -> None:
     page = open_browser(looked[0].url)
     page.goto("/")
@@ -69,3 +71,19 @@ def test_cancelling_asks_and_then_does_it(looked: Looked, open_browser: Callable
     expect(dialog).to_have_count(0, timeout=15_000)
     expect(page.get_by_test_id("stMain").get_by_text("cancelled").first).to_be_visible(timeout=15_000)
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_the_launch_form_shows_what_it_launches_after_a_change_of_the_model(
+    looked: Looked, open_browser: Callable[..., Page]
+) -> None:
+    """A browser keeps what it shows for a widget of the same key, whatever the page thinks."""
+    page = open_browser(looked[0].url)
+    page.goto("/launch")
+    settled(page)
+    page.get_by_role("combobox", name="Model", exact=True).click()
+    page.get_by_role("option", name="Causal language model").click()
+    settled(page)
+    expect(page.get_by_role("combobox", name="Method")).to_have_value("lora")
+    expect(page.get_by_role("combobox", name="Split by")).to_have_value("random")
+    expect(page.get_by_test_id("stCode").first).to_contain_text("perplexity")

@@ -26,7 +26,14 @@ STORIES = tuple(story for story in yards.STORIES if story.status != "queued")
 READING = (
     ("runs",), ("show", "watch-cnn"), ("doctor",), ("sql", "SELECT id, name, queued_at FROM runs"),
 )  # fmt: skip
-WRITING_TO_WHAT_IS_THERE = (("cancel", "x"), ("resume", "x"), ("publish",), ("rebuild",))
+WRITING_TO_WHAT_IS_THERE = (
+    ("cancel", "x"),
+    ("resume", "x"),
+    ("fork", "x"),
+    ("rewind", "x", "--to", "1"),
+    ("publish",),
+    ("rebuild",),
+)
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +227,7 @@ def test_doctor_fails_where_something_is_wrong(command: Command, full: Path) -> 
     assert [row["name"] for row in said.rows if row["state"] == "failed"] == ["published"]
 
 
+@pytest.mark.slow
 def test_a_read_only_yard_can_be_read_and_says_why_it_cannot_be_written(full: Path) -> None:
     for folder, _, files in os.walk(full):
         for name in files:
@@ -262,9 +270,10 @@ def test_help_of_every_verb_is_there_and_heavy_libraries_are_not() -> None:
     assert done.stdout.endswith("[]\n")
     listed = set(re.findall(r"^  (\w+)  +\w", done.stdout, re.M))
     assert listed == {
-        "serve", "demo", "train", "launch", "runs", "show", "cancel", "resume", "import", "sql", "rebuild", "publish",
-        "doctor", "export", "merge", "lineage", "benchmark", "evaluate", "predict", "settings",
-        "record", "tag", "note", "group", "rename", "archive", "unarchive", "delete", "undelete", "gc",
+        "serve", "demo", "train", "launch", "start", "presets", "preflight", "runs", "show", "cancel", "resume",
+        "import", "sql", "rebuild", "publish", "doctor", "export", "merge", "lineage", "benchmark", "evaluate",
+        "predict", "settings", "record", "tag", "note", "group", "rename", "archive", "unarchive", "delete",
+        "undelete", "gc", "fork", "rewind", "datasets",
     }  # fmt: skip
 
 

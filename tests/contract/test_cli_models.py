@@ -83,6 +83,7 @@ def test_a_training_makes_a_version_and_its_benchmark(command: Command, trained:
     assert [tuple(row.values()) for row in rows] == [("1", None, None), ("2", "1", 0.0)]
 
 
+@pytest.mark.slow
 def test_a_benchmark_again_is_of_the_same_name_and_recorded(command: Command, trained: str, tmp_path: Path) -> None:
     for model in (trained[:18], "words", "taster@1"):
         said = command("benchmark", model, "--format", "json")
@@ -99,6 +100,7 @@ def test_a_benchmark_again_is_of_the_same_name_and_recorded(command: Command, tr
     store.close()
 
 
+@pytest.mark.slow
 def test_evaluate_judges_other_examples(command: Command, trained: str, tmp_path: Path) -> None:
     rows = [("nice tea", "good"), ("fresh tea", "bad"), ("awful tea", "bad"), ("stale tea", "strange")]
     (tmp_path / "new.jsonl").write_text("\n".join(json.dumps({"text": text, "label": label}) for text, label in rows))
@@ -114,6 +116,7 @@ def test_evaluate_judges_other_examples(command: Command, trained: str, tmp_path
     assert "0.5" in table.out
 
 
+@pytest.mark.slow
 def test_predict_writes_jsonl_or_csv_to_stdout_or_a_file(command: Command, trained: str, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("id,text\n1,nice fresh\n2,awful bitter\n")
     said = command("predict", "@latest", "new.csv")
@@ -135,6 +138,7 @@ def test_predict_writes_jsonl_or_csv_to_stdout_or_a_file(command: Command, train
     assert len(benchmarks(command, "id")) == 2, "predicting records nothing"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_said(command: Command, trained: str, tmp_path: Path) -> None:
     write_texts(tmp_path / "misnamed.csv", labels="lable")
     write_texts(tmp_path / "fine.csv")

@@ -57,6 +57,7 @@ def wait_until_healthy(server: subprocess.Popen[str], port: int, host: str) -> N
     pytest.fail(f"no server: {server.communicate()[0] if server.poll() is not None else 'it does not answer'}")
 
 
+@pytest.mark.slow
 def test_serve_makes_a_yard_answers_and_ends_by_signal(tmp_path: Path) -> None:
     home = tmp_path / "yard"
     with serving(home, "serve") as (server, port):
@@ -103,6 +104,7 @@ def test_a_server_on_another_address_answers_there(tmp_path: Path) -> None:
             urllib.request.urlopen(foreign, timeout=30)
 
 
+@pytest.mark.slow
 def test_demo_serves_and_launches_its_runs_in_an_empty_yard_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

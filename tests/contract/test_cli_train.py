@@ -26,6 +26,7 @@ model: {model_type: cnn1d, channels: [4]}
 training_data: {source: sklearn-digits}
 hyperparameters: {epochs: 3000, batch_size: 512}
 optimization: {early_stopping: {enabled: false}, checkpoint_frequency: 2}
+recovery: {enabled: false}
 """
 PATIENCE_SECONDS = 120
 
@@ -73,6 +74,7 @@ def test_train_shows_progress_prints_the_id_and_exits_with_0(command: Command, f
     assert "\x1b" not in err
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_is_exit_code_1_with_message_and_hint(command: Command, files: Path) -> None:
     running = start(files / "yard", "train", "endless.yaml")
     run = until(command, "endless", lambda row: (row["completed_epochs"] or 0) >= 1)
@@ -150,6 +152,7 @@ def test_launch_queues_and_cancel_takes_out_of_the_queue(
     assert command("runs", "--status", "running", "--format", "json").rows == []
 
 
+@pytest.mark.slow
 def test_the_demo_in_the_foreground_ends_with_a_table_of_results(
     command: Command, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,7 +164,7 @@ def write_other_database(file: Path) -> None:
 def write_hostile_views(file: Path) -> None:
     """A file whose 'tables' read what is outside of it."""
     with duckdb.connect(str(file)) as db:
-        for name in ("run_events", "training_epochs", "metrics", "recorded_events", "schema_version"):
+        for name in ("run_events", "training_epochs", "metrics", "histograms", "recorded_events", "schema_version"):
             db.execute(f"CREATE VIEW {name} AS SELECT content AS body FROM read_text('/etc/hostname')")
 
 

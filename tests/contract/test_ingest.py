@@ -200,6 +200,7 @@ def test_odd_lines_that_mean_something_are_read(yard: Yard, store: Store, name: 
     assert one(store, "SELECT pid FROM runs")["pid"] == 5
 
 
+@pytest.mark.slow
 def test_a_thousand_poison_lines_among_good_ones(yard: Yard, store: Store) -> None:
     lines = []
     for step in range(1, 3001):
@@ -288,3 +289,30 @@ def test_hours_are_unknown_without_a_start(yard: Yard, store: Store) -> None:
     store.ingest(snapshot=True)
     session = one(store, "SELECT gpu_hours, training_cost_usd FROM training_sessions")
     assert session == {"gpu_hours": None, "training_cost_usd": None}
+
+
+def test_histograms_of_layers_are_rows(yard: Yard, store: Store) -> None:
+    row = {
+        "layer": "head",
+        "place": 2,
+        "kind": "gradient",
+        "low": -1.0,
+        "high": 1.5,
+        "zeros": 0.25,
+        "counts": [3, 0, 1],
+    }
+    pen = pen_of(yard)
+    pen.histograms(5, [row, {**row, "kind": "weight", "low": math.nan}], epoch=0.5)
+    pen.metrics(5, {"loss": 1.0})
+    pen.journal.close()
+    put(yard, f'{{"k":"histograms",{HEAD},"step":6,"histograms":[{{"kind":"weight"}}]}}\n')  # of no layer: no row
+    put(yard, f'{{"k":"histograms",{HEAD},"step":1.5,"histograms":[]}}\n')
+    put(yard, f'{{"k":"histograms",{HEAD},"step":1,"histograms":"none"}}\n')
+    done = store.ingest()
+    assert done is not None
+    assert (done.events, done.rejected) == (3, 2)
+    rows = store.live("SELECT kind, step, epoch, place, low, counts FROM histograms ORDER BY kind").rows()
+    assert rows[0] == ("gradient", 5, 0.5, 2, -1.0, [3, 0, 1])
+    assert math.isnan(rows[1][4])
+    assert len(rows) == 2
+    assert one(store, "SELECT count(*) AS n FROM metrics")["n"] == 1

@@ -376,6 +376,7 @@ def test_a_damaged_store_is_set_aside_and_made_again(yard: Yard, store: Store, d
     assert len(after["metrics"]) == 6
 
 
+@pytest.mark.slow
 def test_a_rebuild_keeps_settings_and_prices_even_while_pages_read(yard: Yard, store: Store) -> None:
     log_steps(yard)
     store.ingest(snapshot=True)
@@ -402,6 +403,7 @@ def test_a_rebuild_keeps_settings_and_prices_even_while_pages_read(yard: Yard, s
     assert not [*yard.store.glob("*damaged*")]
 
 
+@pytest.mark.slow
 def test_a_rebuild_waits_for_nobody_who_holds_the_store(yard: Yard, store: Store) -> None:
     log_steps(yard)
     store.ingest(snapshot=True)

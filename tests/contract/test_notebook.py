@@ -104,6 +104,7 @@ def test_ipython_takes_the_forms_that_it_is_given(home: Path) -> None:
     assert set(data) == {"text/plain", *CHART_TYPES}
 
 
+@pytest.mark.slow
 def test_a_real_notebook_keeps_the_chart(home: Path, tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat", reason="Jupyter is not installed")
     nbclient = pytest.importorskip("nbclient", reason="Jupyter is not installed")

@@ -16,6 +16,7 @@ import pytest
 import runyard
 from runyard.core.errors import Conflict, Invalid, NotFound, Unavailable
 from runyard.runtime import open_runtime
+from runyard.service.launch import pump
 from runyard.service.runs import resolve, state
 
 
@@ -327,3 +328,14 @@ def test_environment_is_captured(home: Path) -> None:
     assert str(row["duckdb"]).startswith("2.")
     assert row["host"]
     assert row["command"]
+
+
+def test_a_script_that_works_the_queue_does_not_lose_its_own_run(home: Path) -> None:
+    with runyard.init(agent="demo", home=home) as run:
+        run.log({"loss": 1.0})
+        rt = open_runtime(home)
+        try:
+            pump(rt, wait_seconds=20)
+            assert state(rt, resolve(rt, "@latest")).status == "running"
+        finally:
+            rt.close()

@@ -53,6 +53,7 @@ def config(**changes: Any) -> Any:
             "training_data": {"source": "waves", "split_by": "stratified"},
             "hyperparameters": {"epochs": 4_000, "batch_size": 16},
             "optimization": {"checkpoint_frequency": 5},
+            "recovery": False,
             **changes,
         }
     )
@@ -98,6 +99,7 @@ def events(rt: Runtime, run: UUID, kind: str) -> int:
     return int(rt.store.live(sql, {"id": str(run), "kind": kind})["n"][0])
 
 
+@pytest.mark.slow
 def test_one_id_launched_twice_runs_once_and_the_queue_takes_turns(rt: Runtime) -> None:
     first = new_id()
     assert launch(rt, brief(name="one"), launched_by="page", run_id=first) == first
@@ -144,6 +146,19 @@ def test_a_killed_run_is_lost_the_next_starts_and_it_can_be_resumed(rt: Runtime)
     assert attempts.rows() == [(1, "failed", "lost"), (2, "cancelled", None)]
 
 
+def test_a_killed_run_is_tried_again_by_its_supervisor(rt: Runtime) -> None:
+    run = launch(rt, config(name="long", recovery=True), launched_by="page")
+    wait_until(rt, lambda: is_training(rt, run), "the run trains")
+    pid = runs.state(rt, run).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    # Nobody pumps here but the supervisor of the killed process.
+    wait_until(rt, lambda: runs.state(rt, run).attempt == 2 and events(rt, run, "started") == 2, "it goes on")
+    runs.cancel(rt, "long", by="page", force=True)
+    wait_until(rt, lambda: not runners(rt), "no process is left")
+    assert status(rt, run) == "cancelled", "a run that somebody ended is not tried again"
+
+
 def test_a_run_of_the_foreground_is_resumed_by_the_queue(rt: Runtime) -> None:
     run = launch(rt, brief(name="mine"), launched_by="foreground", start=False)
     assert pump(rt) == [], "its owner starts it"
@@ -170,6 +185,7 @@ def test_a_run_killed_before_its_first_word_is_lost_too(rt: Runtime) -> None:
     assert rt.store.live("SELECT error_kind FROM runs")["error_kind"].to_list() == ["lost"]
 
 
+@pytest.mark.slow
 def test_cancelling_what_is_queued_and_what_runs(rt: Runtime) -> None:
     running = launch(rt, config(name="running"), launched_by="page")
     queued = launch(rt, config(name="queued"), launched_by="page")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import runyard
+from runyard.service.retention import RULES
 from runyard.service.thresholds import defined
 
 Command = Callable[..., Any]
@@ -47,7 +48,7 @@ def test_the_list_has_every_threshold_and_what_was_set(command: Command, two_wor
     command("settings", "overtraining_pct", "3", "--workspace", "lab")
     command("settings", "peak_flops cpu", "2e11")
     rows = {(row["name"], row["workspace"]): row for row in command("settings", "--format", "json").rows}
-    assert {name for name, _ in rows} == {*defined(), "peak_flops cpu"}
+    assert {name for name, _ in rows} == {*defined(), *RULES, "peak_flops cpu"}
     assert rows["overtraining_pct", "lab"] == {
         "name": "overtraining_pct", "workspace": "lab", "value": 3.0, "as_defined": 5.0,
     }  # fmt: skip

@@ -111,6 +111,7 @@ def test_trials_and_runs_of_others_make_no_version_and_take_no_number(yard: Yard
     assert of_trial["model_version"].to_list() == [None]
 
 
+@pytest.mark.slow
 def test_the_order_of_arrival_and_a_rebuild_change_nothing(tmp_path: Path) -> None:
     lives = [
         life(1, minute=0, minutes=3),

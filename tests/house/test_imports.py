@@ -141,10 +141,11 @@ def test_core_needs_the_standard_library_and_orjson_only(every_import: list[Impo
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_training_wing_uses_config_core_and_ingest_only(every_import: list[Import]) -> None:
+def test_the_training_wing_uses_config_data_core_and_ingest_only(every_import: list[Import]) -> None:
     allowed = (
         "runyard.train",
         "runyard.config",
+        "runyard.data",
         "runyard.core",
         "runyard.store.ingest",
         "runyard.__version__",

@@ -23,7 +23,9 @@ TABLES = {
     "model_versions": "*",
     "benchmark_executions": "*",
     "transfer_learning_sessions": "*",
+    "samples": "*",
     "metrics": "*",
+    "histograms": "*",
     "run_events": "*",
     "recorded_events": "*",
     "agent_executions": "*",
@@ -79,6 +81,8 @@ def told(yard: Yard) -> Counter[tuple[Any, ...]]:
         if event["k"] in ("epoch", "metrics"):
             for metric in event.get("metrics", ()):
                 found["metric", run, attempt, event.get("step"), metric["name"], metric["value"]] += 1
+        elif event["k"] == "dataset":  # of a version of the data, not of a run
+            found["recorded", event["k"], event["at"]] += 1
         else:
             found[event["k"], run, attempt, event["at"]] += 1
     return found
@@ -90,6 +94,8 @@ def stored(store: Store) -> Counter[tuple[Any, ...]]:
     parts = {
         "SELECT 'epoch', session_id, attempt, epoch, val_loss FROM training_epochs",
         "SELECT 'metric', session_id, attempt, step, name, value FROM metrics",
+        "SELECT DISTINCT 'histograms', session_id, attempt, epoch_us(logged_at) FROM histograms",
+        "SELECT 'recorded', kind, epoch_us(logged_at) FROM recorded_events",
         "SELECT kind, run_id, attempt, epoch_us(logged_at) FROM run_events",
         "SELECT 'rejected', journal FROM rejected_events",
     }

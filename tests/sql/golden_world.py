@@ -67,6 +67,9 @@ MATRIX = {(0, 1): 0.1, (0, 2): 0.1, (1, 1): 0.9, (1, 2): 0.3, (2, 1): 0.6, (2, 2
 USES = {"s": "success", "f": "failed", "c": "cancelled", "q": "queued"}
 
 
+DATA = "reviews@111111111111"
+
+
 def uuid(number: int) -> str:
     return str(UUID(int=number))
 
@@ -75,10 +78,23 @@ def at(hours: float) -> datetime:
     return START + timedelta(hours=hours)
 
 
+def answered() -> World:
+    """Prompts of a run that came to its end, and of one that has not."""
+    asked = (("What is 1 + 1?", "2", "3", "2"), ("user: Hi\nassistant: Hello\nuser: Bye", "Bye", "", "Bye"))
+    rows: list[Row] = []
+    for number, (prompt, expected, *answers) in enumerate(asked, start=1):
+        for moment, step, answer in zip(("before", "after"), (0, 40), answers, strict=True):
+            rows.append({"session_id": uuid(1), "attempt": 1, "moment": moment, "step": step, "number": number,
+                         "prompt": prompt, "expected": expected, "answer": answer, "logged_at": at(step)})  # fmt: skip
+    rows.append({**rows[0], "session_id": uuid(2)})
+    return {"samples": rows}
+
+
 def world() -> World:
     """Return the rows of each table."""
     found: World = {}
-    for part in (curves(), measures(), judged(), transferred(), learned()):
+    made = (curves, measures, judged, transferred, learned, layers, answered, data, estimated, compared)
+    for part in (make() for make in made):
         for table, rows in part.items():
             found.setdefault(table, []).extend(rows)
     return found
@@ -110,6 +126,18 @@ def session(number: int, agent: str, begun: float, hours: float, **columns: Any)
     }  # fmt: skip
 
 
+def data() -> World:
+    """Two versions of one data set; two trainings learnt from the older one."""
+    rows = [
+        {"record_id": uuid(8300 + n), "id": known, "name": "reviews", "path": "/data/reviews.csv", "format": "csv",
+         "sha256": known.partition("@")[2] * 4, "size_bytes": 1000 + n, "rows": 10 + n,
+         "schema": '[{"name": "text", "kind": "text"}]', "classes": '{"good": 6, "bad": 4}',
+         "split": '{"by": "stratified"}', "created_at": at(n)}
+        for n, known in enumerate((DATA, "reviews@222222222222"))
+    ]  # fmt: skip
+    return {"datasets": rows}
+
+
 def joined(parts: Sequence[Mapping[str, list[Row]]]) -> World:
     found: World = {}
     for part in parts:
@@ -124,6 +152,7 @@ def curves() -> World:
     for place, (name, values, columns) in enumerate(CURVES, start=1):
         parts.append(session(place, "curves", 2.0 * place, 1.25, **columns))
         parts[-1]["runs"][0]["name"] = name
+        parts[-1]["training_sessions"][0]["dataset_id"] = DATA if place < 3 else None
         is_metric = "monitor_metric" in columns
         epochs = [
             {
@@ -154,10 +183,13 @@ def measures() -> World:
 
     metric(8, "train/gradient_norm", norms)
     metric(8, "train/loss", [3.0, 2.0, 1.0, 1.1, 0.9, 1.0, 40.0, NAN])
+    metric(8, "validation/val_loss", [1.5], step=0)
     metric(8, "f1", [0.5, 0.7, 0.6], step=None)
     metric(8, "system/cpu_percent", [95.0, 99.0])
     metric(8, "system/memory_gb", [1.0, INF])
     metric(8, "system/gpu_percent", [70.0, 80.0])
+    metric(8, "system/samples_per_second", [640.0])
+    metric(8, "gradient_norm/layers.0", [0.5, NAN])
     # Batches of 8 and 32 examples, the squared norms of gradients with such critical sizes, the memory that is allowed.
     parts: list[Mapping[str, list[Row]]] = []
     sizes = ((10.0, 8.0), (16.0, 8.0), (400.0, 8.0), (400.0, None), (400.0, 2.0), (0.0, 8.0))
@@ -186,7 +218,8 @@ def measures() -> World:
                 ("queued", {"launched_by": "page"}),
                 ("spawned", {"pid": 7}),
                 ("started", {"device": "cpu", "host": "h"}),
-                ("planned", {"total_epochs": 20, "total_steps": 200, "parameters": 5}),
+                ("planned", {"total_epochs": 20, "total_steps": 200, "parameters": 5,
+                             "class_counts": {"train": {"a": 3, "b": 1}, "validation": {"b": 1}}}),
                 ("metric", {"name": "f*", "goal": "max", "unit": "share"}),
                 ("checkpoint", {"step": 10}),
                 ("notice", {"message": "cut", "hint": "raise it"}),
@@ -199,6 +232,18 @@ def measures() -> World:
         )
     ]  # fmt: skip
     return joined([*parts, {"metrics": rows, "run_events": events}])
+
+
+def layers() -> World:
+    """Histograms of a layer, one that is a single value, and one of which a second attempt knew better."""
+    row = {"session_id": uuid(8), "attempt": 1, "epoch": 0.5, "layer": "layers.0", "place": 1, "kind": "gradient",
+           "low": -1.0, "high": 1.0, "mean": 0.1, "deviation": 0.4, "zeros": 0.0, "counts": [1, 2, 4, 1],
+           "logged_at": at(16)}  # fmt: skip
+    alone = {"low": 0.0, "high": 0.0, "zeros": 1.0, "counts": [8]}
+    return {"histograms": [
+        {**row, "step": 5}, {**row, "step": 10}, {**row, "step": 10, "attempt": 2, "high": 3.0},
+        {**row, **alone, "step": 5, "kind": "weight", "layer": "head", "place": 2, "epoch": INF},
+    ]}  # fmt: skip
 
 
 def judged() -> World:
@@ -235,6 +280,39 @@ def judged() -> World:
     return joined([
         *parts, {"benchmark_executions": benchmarks, "model_versions": versions, "agent_executions": uses},
     ])  # fmt: skip
+
+
+def compared() -> World:
+    """A comparison by accuracy: two seeds, one seed that failed and one unusable, one that trains, and a baseline."""
+    parts: list[Mapping[str, list[Row]]] = []
+    metrics: list[Row] = []
+    events: list[Row] = []
+    models: tuple[tuple[str, tuple[tuple[str, float | None], ...]], ...] = (
+        ("net", (("completed", 0.8), ("completed", 0.9))),
+        ("odd", (("failed", 0.99), ("completed", NAN))),
+        ("slow", (("running", 0.5),)),
+        ("majority", (("completed", 0.4),)),
+    )
+    number = 900
+    for place, (name, runs) in enumerate(models):
+        for seed, (status, score) in enumerate(runs):
+            number += 1
+            part = session(number, "compared", 500.0 + number - 900, 0.5, status=status, parent_run_id=uuid(900),
+                           dataset_id="d@1", parameters=10 * place, best_validation_loss=0.5)  # fmt: skip
+            kind = "majority" if name == "majority" else "cnn1d"
+            config = json.dumps({"name": name, "model": {"model_type": kind}})
+            part["runs"][0] |= {"name": name, "seed": seed, "replicate_group": name, "config": config}
+            parts.append(part)
+            metrics.append({"session_id": uuid(number), "attempt": 1, "step": 10, "epoch": 1.0, "name": "accuracy",
+                            "value": score, "logged_at": at(600)})  # fmt: skip
+            events.append({"run_id": uuid(number), "kind": "planned", "attempt": 1, "journal": "c",
+                           "line_offset": number, "logged_at": at(500),
+                           "body": json.dumps({"validation_size": 80})})  # fmt: skip
+    config = json.dumps({"metric": "accuracy", "mode": "max", "baselines": ["majority"], "runs": 6})
+    parent = {"id": uuid(900), "kind": "compare", "name": "which one", "status": "running", "agent_id": "compared",
+              "workspace_id": "main", "attempt": 1, "queued_at": at(499), "launched_by": "cli",
+              "config": config}  # fmt: skip
+    return joined([*parts, {"runs": [parent], "metrics": metrics, "run_events": events}])
 
 
 def transferred() -> World:
@@ -296,3 +374,29 @@ def learned() -> World:
                      "latency_ms": NAN if n == 5 else 10.0, "created_at": at(n),
                      "inputs": json.dumps(inputs)})  # fmt: skip
     return {"task_scores": tasks, "feedback_events": feedback, "learning_updates": updates, "agent_executions": uses}
+
+
+def estimated() -> World:
+    """What was said before runs and what came of it: every verdict on estimates, with and without a preset."""
+    parts: list[Mapping[str, list[Row]]] = []
+    events: list[Row] = []
+    # Wall hours, whether it went its whole way, peak memory, and of which preset it was.
+    stories = (
+        (1.0, 3, 1.0, "quick_test"),
+        (0.5, 3, 0.5, "quick_test"),
+        (4.0, 3, 9.0, "quick_test"),
+        (1.0, 2, None, "mine"),
+        (1.0, 3, 1.2, None),
+    )
+    for place, (hours, epochs, memory, preset) in enumerate(stories):
+        own = 500 + place
+        part = session(own, "estimated", 500.0 + 10 * place, hours, memory_peak_gb=memory, total_epochs=3)
+        limit = {"resources": {"memory_limit_gb": 1.3}}
+        part["runs"][0] |= {"device": "cpu", "accelerators": 1, "config": json.dumps(limit)}
+        part["training_sessions"][0] |= {"gpu_hours": hours, "completed_epochs": epochs}
+        parts.append(part)
+        body = {"preset": preset, "basis": "arithmetic", "runs": 0, "seconds": 3600, "seconds_low": 3000,
+                "seconds_high": 7200, "memory_gb": 1.0, "memory_low_gb": 0.8, "memory_high_gb": 1.5}  # fmt: skip
+        events.append({"run_id": uuid(own), "kind": "estimated", "attempt": None, "journal": "e",
+                       "line_offset": place, "logged_at": at(500), "body": json.dumps(body)})  # fmt: skip
+    return joined([*parts, {"run_events": events}])

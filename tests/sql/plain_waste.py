@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 ACTIVE = (None, "queued", "pending", "running")
@@ -20,7 +21,10 @@ def last_of_each_epoch(rows: Sequence[Row]) -> list[Row]:
         before = kept.get(row["epoch"])
         if before is None or (row["attempt"], row["logged_at"]) > (before["attempt"], before["logged_at"]):
             kept[row["epoch"]] = row
-    return [kept[epoch] for epoch in sorted(kept)]
+    in_turn = [kept[epoch] for epoch in sorted(kept)]
+    # What an attempt did beyond the point that a later one went back to is abandoned.
+    newest = accumulate((row["attempt"] for row in in_turn), max)
+    return [row for row, attempt in zip(in_turn, newest, strict=True) if row["attempt"] == attempt]
 
 
 def waste(session: Row, epochs: Sequence[Row]) -> dict[str, Any] | None:

@@ -52,6 +52,7 @@ def test_the_golden(empty: Any, same: Any) -> None:
         *(metric("val/f1", step, value, epoch=step / 10) for step, value in ((10, 0.5), (20, 0.8), (30, 0.8))),
         *(metric("val/error", step, value) for step, value in ((10, 0.5), (20, 0.2), (30, 0.3))),
         metric("val/error", 20, 0.1, attempt=2),
+        metric("val/error", 30, 0.3, attempt=2),
         *(metric("speed", step, value) for step, value in ((1, 7.0), (2, 9.0))),
         *(metric("f1", None, value, TWO, epoch=epoch) for epoch, value in ((1.0, 0.1), (2.0, 0.7), (3.0, 0.6))),
     ])  # fmt: skip

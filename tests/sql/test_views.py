@@ -87,18 +87,36 @@ def world(tables: Any) -> Any:
                 row |= {"session_id": run, "epoch": epoch, "attempt": attempt, "logged_at": begun, "step": 10 * epoch}
                 epochs += [row] * dice.choice([1, 1, 2])
                 names = ("train/loss", "train/gradient_norm", "system/cpu_percent", "system/memory_gb", "accuracy")
-                names += ("train/gradient_norm_small",)
+                names += ("train/gradient_norm_small", "gradient_norm/head")
                 metrics += [
                     {"session_id": run, "step": 10 * epoch, "name": name, "value": number(),
                      "attempt": attempt, "epoch": number(), "logged_at": begun + timedelta(seconds=epoch)}
                     for name in names
                 ]  # fmt: skip
         kinds = ("queued", "started", "planned", "notice", "checkpoint", "ended")
+        said = {"step": 10, "epoch": 1, "class_counts": {part: {"a": 1, "b": 2} for part in ("train", "validation")}}
         events += [
-            {"run_id": run, "kind": kind, "attempt": 1, "body": "{}", "logged_at": begun, "journal": run,
-             "line_offset": place}
+            {"run_id": run, "kind": kind, "attempt": 1, "body": json.dumps(said), "logged_at": begun,
+             "journal": run, "line_offset": place}
             for place, kind in enumerate(kinds)
         ]  # fmt: skip
+        said = {name: number() for name in ("seconds", "seconds_low", "seconds_high", "memory_gb", "memory_low_gb")}
+        body = json.dumps({"preset": dice.choice([None, "quick_test", "mine"]), **said})
+        events.append({**events[-1], "kind": "estimated", "body": body, "line_offset": len(kinds)})
+    # A comparison of one run, of which nothing is known yet.
+    parent = str(UUID(int=1000))
+    config = '{"metric": "val_loss", "mode": "min", "baselines": []}'
+    runs.append({"id": parent, "kind": "compare", "name": "c", "status": "running", "config": config})
+    runs.append(
+        {
+            "id": str(UUID(int=1001)),
+            "kind": "train",
+            "parent_run_id": parent,
+            "name": "m",
+            "status": "queued",
+            "config": "{}",
+        }
+    )
     tables.clear()
     for table, rows in judgement(dice, number).items():
         tables.insert(table, rows)
@@ -149,6 +167,10 @@ def judgement(dice: random.Random, number: Any) -> dict[str, list[dict[str, Any]
                 "training_cost_usd": one_of(0.0, 2.5), "started_at": moment(), "completed_at": moment(),
                 "status": one_of("completed", "completed", "failed", "running"),
             },
+            "samples": {
+                "session_id": own, "moment": ("before", "after")[index % 2], "step": index, "number": 1, "prompt": "p",
+                "expected": "e", "answer": one_of("a", None),
+            },
             "task_scores": {
                 "agent_id": agent, "update_index": index // 50, "task": f"t{index // 5 % 10}",
                 "task_index": index // 5 % 10 + 1, "score": number(), "higher_is_better": one_of(True, False),
@@ -158,6 +180,16 @@ def judgement(dice: random.Random, number: Any) -> dict[str, list[dict[str, Any]
                 "id": own, "agent_id": agent, "model_version_id": version, "item_id": one_of("i", "k"),
                 "is_positive": one_of(True, False), "was_correct_before": one_of(True, False),
                 "was_correct_after": one_of(True, False), "created_at": moment(),
+            },
+            "histograms": {
+                "session_id": str(UUID(int=index % 7 + 1)), "attempt": one_of(1, 2), "step": one_of(1, 2, 3),
+                "layer": "head", "kind": "weight", "place": 1, "low": number(), "high": number(), "mean": number(),
+                "deviation": number(), "zeros": number(), "logged_at": moment(), "epoch": number(),
+                "counts": one_of([1, 2], [0], []),
+            },
+            "datasets": {
+                "record_id": own, "id": f"d{index % 20}@{index}", "name": f"d{index % 20}", "rows": one_of(0, 2**62),
+                "created_at": moment(),
             },
             "learning_updates": {
                 "id": own, "agent_id": agent, "status": one_of("success", "failed", "rolled_back"),
@@ -245,9 +277,9 @@ def test_every_table_and_every_column_that_needs_one_has_a_comment(tables: Any) 
     assert bare == []
 
 
-def test_an_epoch_of_a_repeated_one_is_that_of_the_last_attempt(empty: Any) -> None:
+def test_a_repeated_epoch_is_the_last_attempt_s_and_what_it_left_behind_does_not_count(empty: Any) -> None:
     run = str(UUID(int=1))
-    rows = [(1, 1, 5.0, 9), (1, 2, 4.0, 1), (2, 1, 3.0, 1), (2, 1, 2.0, 2)]
+    rows = [(1, 1, 6.0, 1), (2, 1, 5.0, 9), (2, 2, 4.0, 1), (3, 2, 3.0, 1), (3, 2, 2.0, 2), (4, 1, 1.0, 9)]
     empty.insert(
         "training_epochs",
         [
@@ -255,7 +287,7 @@ def test_an_epoch_of_a_repeated_one_is_that_of_the_last_attempt(empty: Any) -> N
             for e, a, v, s in rows
         ],
     )
-    assert [row["val_loss"] for row in empty.rows("FROM epochs ORDER BY epoch")] == [4.0, 2.0]
+    assert [row["val_loss"] for row in empty.rows("FROM epochs ORDER BY epoch")] == [6.0, 4.0, 2.0]
 
 
 OF_ONE = [

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from runyard.train import checkpoint
+from runyard.train.optimizers import put_state
 
 
 def save(folder: Path, step: int, *, best: str = "", keep: int = 2) -> checkpoint.Saved:
@@ -96,3 +97,67 @@ def test_a_run_goes_on_from_the_one_before_a_damaged_one(bench: Any, waves: dict
     assert resumed.curve("train/loss") == story.curve("train/loss")
     ours, theirs = again.built.model.state_dict(), unbroken.built.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_later_ones_that_an_attempt_left_behind_do_not_push_the_new_one_out(tmp_path: Path) -> None:
+    """After running out of memory the batches are others: an attempt begins before the newest checkpoints."""
+    save(tmp_path, 200)
+    save(tmp_path, 300)
+
+    saved = save(tmp_path, 100)
+
+    assert saved.bytes > 0
+    assert names(tmp_path) == ["step-00000100"]
+
+
+def test_moments_are_taken_up_and_settings_are_those_of_now() -> None:
+    def optimizer(**settings: Any) -> torch.optim.Optimizer:
+        weight = torch.nn.Parameter(torch.ones(3))
+        weight.grad = torch.ones(3)
+        return torch.optim.AdamW([weight], **settings)
+
+    before = optimizer(lr=0.1, weight_decay=0.0, betas=(0.9, 0.999))
+    before.step()
+    after = optimizer(lr=0.1, weight_decay=0.5, betas=(0.5, 0.9))
+    put_state(after, before.state_dict())
+
+    (group,) = after.param_groups
+    assert (group["weight_decay"], group["betas"]) == (0.5, (0.5, 0.9))
+    (moments,) = after.state.values()
+    assert torch.equal(moments["exp_avg"], next(iter(before.state.values()))["exp_avg"])
+
+
+def test_what_was_best_by_another_measure_is_not_to_be_beaten(bench: Any, waves: dict[str, Any]) -> None:
+    rule = {"monitor": "accuracy", "mode": "max", "patience": 9}
+    plateau = {"enabled": True, "factor": 0.5, "patience": 3}
+    folder = bench.prepare(**waves, epochs=2, optimization={"early_stopping": rule, "reduce_on_plateau": plateau})
+    bench.loop(folder).loop.run()
+    other = bench.prepare(
+        **waves,
+        epochs=4,
+        optimization={"early_stopping": {**rule, "monitor": "val_loss", "mode": "min"}, "reduce_on_plateau": plateau},
+    )
+    folder.checkpoints.rename(other.checkpoints)
+    loop = bench.loop(other).loop
+    assert loop.resume()
+    assert (loop.progress.epoch, loop.progress.best_epoch, loop.progress.ranked) == (2, 0, [])
+    loop.run()
+    losses = [epoch["val_loss"] for epoch in bench.story(other).epochs()]
+    assert loop.progress.best_epoch == 3 + losses.index(min(losses))
+
+    again = bench.prepare(**waves, epochs=4, optimization={"early_stopping": rule})
+    other.checkpoints.rename(again.checkpoints)
+    same = bench.loop(again).loop
+    assert same.resume()
+    assert same.progress.best_epoch == 0, "the last checkpoint was judged by the loss"
+
+
+def test_an_average_that_is_wanted_no_more_is_let_go(bench: Any, waves: dict[str, Any]) -> None:
+    folder = bench.prepare(**waves, epochs=1, optimization={"ema": {"enabled": True}})
+    bench.loop(folder).loop.run()
+    other = bench.prepare(**waves, epochs=2)
+    folder.checkpoints.rename(other.checkpoints)
+    loop = bench.loop(other).loop
+    assert loop.resume()
+    loop.run()
+    assert loop.progress.epoch == 2

@@ -16,9 +16,10 @@ from runyard.config.dataset import TrainingData
 from runyard.config.losses import CrossEntropy, ExpectedCost, Focal, LeakAware
 from runyard.config.part import Part
 from runyard.core.errors import Invalid
+from runyard.data.split import sampled, split
 from runyard.train.baselines import log_loss
 from runyard.train.losses import build_loss
-from runyard.train.order import epoch_order, sampled, split
+from runyard.train.order import epoch_order
 from runyard.train.scores import classification_scores, numbered
 from runyard.train.series_data import windows
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import speech
 import torch
 
 HARD: dict[str, Any] = {
@@ -62,6 +63,19 @@ def test_an_encoder_killed_within_an_epoch(
     model = {"model_type": "text_encoder", "base_model": encoder.name, "lora": {"dropout": 0.2}}
     config = {**reviews, **HARD, "model": model, "method": method, "batch_size": 3, "epochs": 3, "max_length": 16}
     config["optimization"] = {**HARD["optimization"], "optimizer": optimizer}
+    resumed_equals_unbroken(bench, config, killer, 17)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_language_model_killed_within_an_epoch(
+    bench: Any, tmp_path: Any, killer: Callable[..., Any], method: str
+) -> None:
+    speech.save_model(bench.yard.models / "tiny-chat", tied=True)
+    speech.write_rows(bench.yard.datasets / "colours.jsonl", speech.messages())
+    model = {"model_type": "causal_lm", "base_model": "tiny-chat", "lora": {"dropout": 0.2 * (method == "lora")}}
+    config = {**HARD, "model": model, "training_data": {"source": "colours"}, "method": method, "batch_size": 2}
+    config = {**config, "epochs": 3, "max_length": 64, "evaluation": {"metrics": ["perplexity", "bleu"]}}
+    del config["dropout"]
     resumed_equals_unbroken(bench, config, killer, 17)
 
 

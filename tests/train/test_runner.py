@@ -33,6 +33,7 @@ def test_a_run_from_start_to_end(bench: Any, waves: dict[str, Any]) -> None:
     assert code == 0, folder.log.read_text()
     kinds = [event["k"] for event in story.events if event["k"] != "metrics"]
     assert kinds == [
+        "dataset",
         "started",
         "planned",
         "epoch",
@@ -76,6 +77,7 @@ assert "runyard" not in sys.modules
     subprocess.run([sys.executable, "-c", code, str(folder), sha256], check=True)
 
 
+@pytest.mark.slow
 def test_cancel_saves_what_is_there_and_can_be_resumed(bench: Any, waves: dict[str, Any]) -> None:
     config = {**waves, "batch_size": 2, "epochs": 40, "optimization": {"early_stopping": False}}
     folder = bench.prepare(**config)
@@ -235,6 +237,8 @@ def test_a_run_whose_journal_cannot_be_written_ends(bench: Any, waves: dict[str,
 import sys
 from pathlib import Path
 from runyard.core import paths
+from runyard.train import patience
+patience.WAIT_SECONDS = 0.1
 paths.RunFolder.journal = lambda self, attempt: Path("/dev/full")
 from runyard.train.__main__ import main
 sys.exit(main())

@@ -40,6 +40,7 @@ def config_of(kind: str, reviews: dict[str, Any], waves: dict[str, Any]) -> dict
     return {**reviews, **{key: value for key, value in TEXT.items() if key != "base_model"}, **chosen, "model": model}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_is_benchmarked_with_the_scores_of_its_best_epoch(
     bench: Any, reviews: dict[str, Any], waves: dict[str, Any], encoder: Path, kind: str

@@ -9,12 +9,22 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
-LIBRARIES = ["warm", "torch", "torch._dynamo", "transformers.models.bert.modeling_bert", "peft"]
+LIBRARIES = [
+    "warm",
+    "torch",
+    "torch._dynamo",
+    "transformers.models.bert.modeling_bert",
+    "peft",
+    "sklearn.ensemble",
+    "sklearn.svm",
+    "skops.io",
+]
 
 
 @cache
@@ -25,10 +35,21 @@ def _server() -> ForkServerContext:
 
 
 class WarmRunner:
-    """A forked attempt, with what tests use of `subprocess.Popen`; all have the environment of the first."""
+    """A forked attempt, with what tests use of `subprocess.Popen`; all have the environment of the first.
 
-    def __init__(self, arguments: list[str], *, log: Path, cwd: Path) -> None:
-        self._process = _server().Process(target=_run, args=(arguments, log, cwd))
+    `fault` names what of `faults` is put into its way, `environment` is added to the first one's.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        *,
+        log: Path,
+        cwd: Path,
+        fault: str = "",
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._process = _server().Process(target=_run, args=(arguments, log, cwd, fault, dict(environment)))
         # A forked process would first import the main module anew: for a test that came before, a page.
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
@@ -36,6 +57,10 @@ class WarmRunner:
             self._process.start()
         finally:
             sys.modules["__main__"] = main
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
 
     def poll(self) -> int | None:
         return self._process.exitcode
@@ -51,13 +76,18 @@ class WarmRunner:
             os.kill(self._process.pid, number)
 
 
-def _run(arguments: list[str], log: Path, cwd: Path) -> None:
+def _run(arguments: list[str], log: Path, cwd: Path, fault: str, environment: dict[str, str]) -> None:
     """Be the runner: a session, a folder and a log of its own, as its launcher gives it."""
     os.setsid()
+    os.environ.update(environment)
     os.chdir(cwd)
     said = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(said, 1)
     os.dup2(said, 2)
+    if fault:
+        import faults
+
+        getattr(faults, fault)(Path(arguments[0]), int(arguments[2]))
     from runyard.train.__main__ import main
 
     sys.exit(main(arguments))

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from runyard.charts.compare import LETTERS, compared
+from runyard.charts.layers import layer_bins, layer_norms
 from runyard.charts.lineage import lineage_graph
 from runyard.charts.live import live_line, live_loss, with_rows
 from runyard.charts.loss import loss_curves
@@ -35,6 +36,18 @@ def test_series_puts_the_unit_on_the_axis() -> None:
 
     assert spec["layer"][0]["encoding"]["y"]["title"] == "memory (GB)"
     assert spec["layer"][0]["encoding"]["x"]["title"] == "minutes since start"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_layers_are_drawn_from_bins_and_norms(dark: bool) -> None:
+    bins = json.loads(json.dumps(layer_bins(value_title="gradient", dark=dark)))
+    assert bins["data"]["name"] == "bins"
+    assert (bins["encoding"]["x2"], bins["encoding"]["y2"]) == ({"field": "until"}, {"field": "bin_high"})
+    assert bins["encoding"]["y"]["title"] == "gradient"
+    norms = json.loads(json.dumps(layer_norms(log=True, dark=dark)))
+    widths = [layer["mark"]["strokeWidth"] for layer in norms["layer"] if layer["mark"]["type"] == "line"]
+    assert widths[0] < widths[1], "the picked layer differs by more than colour"
+    assert not {"datasets", "config"} & (bins.keys() | norms.keys())
 
 
 def test_live_charts_change_by_data_alone() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from runyard.config.estimators import Ensemble
 from runyard.config.models import Cnn1d, TextEncoder
 from runyard.config.part import Part
 from runyard.config.run import (
@@ -78,6 +79,21 @@ def test_the_schema_can_be_made_for_forms() -> None:
     assert schema["properties"]["model"]["discriminator"]["propertyName"] == "model_type"
 
 
+@pytest.mark.parametrize(
+    ("section", "path"),
+    [
+        ({"early_stopping": {"monitor": [1]}}, "optimization.early_stopping.monitor"),
+        ({"early_stopping": {"monitor": {}}}, "optimization.early_stopping.monitor"),
+        ({"loss": {"kind": {}}}, "optimization.loss"),
+        ({"loss": {"kind": [1]}}, "optimization.loss"),
+    ],
+)
+def test_a_list_or_a_block_where_a_word_belongs_is_named(section: dict[str, Any], path: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_run_config({**SMALL, "optimization": section})
+    assert path in {problem.path for problem in caught.value.problems}
+
+
 def test_method_and_type_follow_the_model() -> None:
     assert parse_run_config(SMALL).method == "full"
     assert parse_run_config(SMALL).training_type == "from_scratch"
@@ -99,8 +115,8 @@ def test_all_mistakes_come_at_once_with_what_is_allowed() -> None:
           loss: {kind: hinge}
           gradient_clipping: .nan
           early_stopping: {monitr: f1, patience: 0, monitor: acuracy}
-        training: {devices: [0, 1], optimzer: x}
-        monitoring: {track_weights: true}
+        training: {devices: [2, 3], optimzer: x}
+        monitoring: {health_check_timeout: 9}
         deployment: {auto_deploy: true}
         seed: -2
         """
@@ -122,7 +138,7 @@ def test_all_mistakes_come_at_once_with_what_is_allowed() -> None:
         "optimization.early_stopping.monitor",
         "training.devices",
         "training.optimzer",
-        "monitoring.track_weights",
+        "monitoring.health_check_timeout",
         "deployment.auto_deploy",
         "seed",
     }
@@ -132,8 +148,8 @@ def test_all_mistakes_come_at_once_with_what_is_allowed() -> None:
     assert "did you mean accuracy" in found["optimization.early_stopping.monitor"].message
     assert found["optimization.schedule"].allowed[-1] == "one_cycle"
     assert found["optimization.loss"].allowed == ("cross_entropy", "focal", "leak_aware", "expected_cost")
-    for path in ("training.devices", "deployment.auto_deploy"):
-        assert "not in this version" in found[path].message
+    assert "not in this version" in found["deployment.auto_deploy"].message
+    assert "CUDA_VISIBLE_DEVICES" in found["training.devices"].message
     assert "-1" in found["hyperparameters.learning_rate"].message
     assert "source or path" in found["training_data"].message
 
@@ -143,7 +159,6 @@ def test_all_mistakes_come_at_once_with_what_is_allowed() -> None:
     [
         ("model: {model_type: cnn}\ntraining_data: {}", "training_data", "name a data set"),
         ("training_data: {source: a}\nseed: 1", "model", "missing"),
-        ("model: {model_type: svm}\ntraining_data: {source: a}", "model.model_type", "not in this version"),
         ("model: {model_type: cnn1d}\nmethod: lora\ntraining_data: {source: a}", "method", "cnn1d"),
         (
             "model: {model_type: tfidf_logreg}\ntraining_data: {source: a}\nlearning_rate: 0.1",
@@ -172,7 +187,7 @@ def test_all_mistakes_come_at_once_with_what_is_allowed() -> None:
             "not in this version",
         ),
         (
-            "model: {model_type: cnn1d}\ntraining_data: {source: a}\nevaluation: {metrics: [accuracy, bleu]}",
+            "model: {model_type: cnn1d}\ntraining_data: {source: a}\nevaluation: {metrics: [accuracy, rouge]}",
             "evaluation.metrics.1",
             "not in this version",
         ),
@@ -308,3 +323,61 @@ def test_configs_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 3  # type: ignore[misc]
     assert isinstance(config.model, Cnn1d)
+
+
+def test_the_example_of_a_table_loads() -> None:
+    config = load_run_config(EXAMPLE.with_name("table.yaml"))
+    assert isinstance(config.model, Ensemble)
+    assert list(config.model.members) == ["forest", "boosting", "linear"]
+    assert load_run_config(to_yaml(config)) == config
+    assert load_run_config(to_yaml(config, full=False)) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("model: {model_type: random_forest}\nhyperparameters: {epochs: 9}", "hyperparameters.epochs", "no effect"),
+        ("model: {model_type: svm}\noptimization: {optimizer: sgd}", "optimization.optimizer", "no effect"),
+        ("model: {model_type: svm}\nearly_stopping: {patience: 3}", "optimization.early_stopping", "no effect"),
+        ("model: {model_type: svm}\nloss: focal", "optimization.loss", "no effect"),
+        (
+            "model: {model_type: svm}\nloss: {kind: cross_entropy, label_smoothing: 0.1}",
+            "optimization.loss.label_smoothing",
+            "no effect",
+        ),
+        ("model: {model_type: svm, kernel: linear, gamma: 2}", "model.gamma", "linear kernel"),
+        ("model: {model_type: svm, gamma: wide}", "model.gamma", "scale, auto"),
+        ("model: {model_type: ensemble, folds: 3}", "model.folds", "soft voting"),
+        (
+            "model: {model_type: ensemble, members: {a: {model_type: svm}, b: {model_type: svn}}}",
+            "model.members.b.model_type",
+            "did you mean svm",
+        ),
+        (
+            "model: {model_type: ensemble, members: {a: {model_type: svm, folds: 1}, b: {model_type: svm}}}",
+            "model.members.a.folds",
+            "greater than or equal to 2",
+        ),
+        ("model: {model_type: lstm}\nfeatures: x", "features", "no such key"),
+    ],
+)
+def test_what_means_nothing_to_a_model_of_tables_is_refused(text: str, path: str, words: str) -> None:
+    found = problems(f"{text}\ntraining_data: {{source: a}}")
+    assert list(found) == [path]
+    assert words in found[path].message
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "path"),
+    [
+        ("tfidf_logreg", {"feature_columns": ["a"]}, "training_data.feature_columns"),
+        ("svm", {"feature_columns": ["a"], "categorical_columns": ["b"]}, "training_data.categorical_columns"),
+        ("svm", {"feature_columns": ["a", "label"]}, "training_data.feature_columns"),
+        ("svm", {"split_by": "time"}, "training_data.time_column"),
+        ("cnn1d", {"split_by": "column"}, "training_data.split_by"),
+    ],
+)
+def test_data_options_that_do_not_go_with_a_model_are_refused(model: str, data: dict[str, Any], path: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_run_config({"model": {"model_type": model}, "training_data": {"source": "a", **data}})
+    assert [problem.path for problem in caught.value.problems] == [path]

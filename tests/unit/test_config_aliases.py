@@ -76,6 +76,27 @@ def parsed(**values: Any) -> RunConfig:
         ),
         ({"monitoring": {"wandb_logging": False, "track_weights": None}}, {}),
         ({"training": {"distributed": False}}, {}),
+        (
+            {"monitoring": {"gradient_histogram_frequency": 10}, "callbacks": {"tensorboard": True}},
+            {"monitoring": {"gradient_histogram_frequency": 10, "tensorboard_logging": True}},
+        ),
+        ({"tensorboard_logging": True}, {"monitoring": {"tensorboard_logging": True}}),
+        ({"training": {"ema": True}}, {"optimization": {"ema": {"enabled": True}}}),
+        (
+            {"freeze_layers": 2, "gradual_unfreezing": True, "save_top_k": 3, "label_smoothing": 0.1},
+            {
+                "optimization": {
+                    "freezing": {"frozen_layers": 2, "unfreeze_every": 1},
+                    "keep_best": 3,
+                    "loss": {"label_smoothing": 0.1},
+                }
+            },
+        ),
+        (
+            {"training": {"distributed": True, "strategy": "data_parallel", "devices": [0, 1, 2, 3], "world_size": 4}},
+            {"resources": {"devices": 4}},
+        ),
+        ({"recovery": False}, {"recovery": {"enabled": False}}),
     ],
 )
 def test_other_names_mean_the_same(other: dict[str, Any], canonical: dict[str, Any]) -> None:

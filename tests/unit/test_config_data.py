@@ -12,13 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from runyard.config.preflight import check_data
-from runyard.config.run import parse_run_config
-from runyard.config.series import read_series
-from runyard.config.sources import find_source
-from runyard.config.tables import read_table
+from runyard.config.dataset import TrainingData
+from runyard.config.run import load_run_config, parse_run_config
 from runyard.core.errors import Invalid, NotFound, RunyardError
 from runyard.core.paths import Yard
+from runyard.core.settings import Settings
+from runyard.data.checks import check_classes, check_data
+from runyard.data.facts import read_data
+from runyard.data.features import read_features
+from runyard.data.series import read_series
+from runyard.data.sources import base_models, find_model, find_source, names_of_data_sets
+from runyard.data.survey import survey
+from runyard.data.tables import read_table
 
 
 @pytest.fixture
@@ -88,6 +93,40 @@ def test_bad_tables_are_named(yard: Yard, name: str, content: str | bytes, words
     assert [word for word in words if word not in said] == []
 
 
+@pytest.mark.parametrize("labels", [("²", "³"), ("--1", "-2"), ("1", "9" * 5000)])
+def test_what_only_looks_like_a_number_is_a_class(yard: Yard, labels: tuple[str, str]) -> None:
+    assert check_classes([*labels, *labels], "x") == sorted(labels)
+
+
+def test_a_line_that_is_nested_too_deeply_is_named(yard: Yard) -> None:
+    path, nested = yard.home / "x.jsonl", "[" * 100_000 + "]" * 100_000
+    path.write_text(f'{{"text": "a", "label": 1}}\n{{"text": {nested}, "label": 2}}\n', "utf-8")
+    assert "line 2" in complaint(yard, path=str(path))
+
+
+def test_a_whole_number_that_no_float_holds_is_named(yard: Yard) -> None:
+    path = yard.home / "x.jsonl"
+    rows = [{"size": 10**400 if n == 3 else n, "when": n, "label": "ab"[n % 2]} for n in range(12)]
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    data = TrainingData(path=str(path), feature_columns=("size",))
+    assert [feature.kind for feature in read_features(find_source(data, yard), data).features] == ["category"]
+    assert survey(find_source(data, yard), data).rows == 12
+    assert "line 4" in complaint(yard, "svm", path=str(path), split_by="time", time_column="size")
+
+
+def test_the_rows_of_an_array_are_as_many_as_its_header_says(yard: Yard) -> None:
+    np.save(yard.datasets / "grid.npy", np.random.default_rng(0).random((5000, 6)))
+    assert read_data(TrainingData(source="grid"), yard).examples == 5000
+
+
+def test_the_home_folder_of_nobody_is_not_there(yard: Yard) -> None:
+    assert "no such home folder" in complaint(yard, path="~nosuchuser/x.csv")
+    with pytest.raises(NotFound, match="no such home folder"):
+        find_model("~nosuchuser/model", yard)
+    with pytest.raises(NotFound, match="no such home folder"):
+        load_run_config("~nosuchuser/train.yaml")
+
+
 def test_what_is_not_there_is_named_with_what_is(yard: Yard) -> None:
     (yard.datasets / "reviews.csv").write_text(GOOD, "utf-8")
     assert "reviews" in complaint(yard, source="revews")
@@ -95,6 +134,32 @@ def test_what_is_not_there_is_named_with_what_is(yard: Yard) -> None:
     assert "folder" in complaint(yard, path=str(yard.home))
     with pytest.raises(NotFound):
         check(yard, source="../secrets")
+
+
+def test_folders_elsewhere_are_looked_through_after_the_yards_own(yard: Yard, tmp_path: Path) -> None:
+    rows = json.dumps({"text": "fine", "label": "good"}) + "\n"
+    data, models = tmp_path / "data", tmp_path / "shelf"
+    (data / "raw").mkdir(parents=True)
+    (data / "raw" / "both.jsonl").write_text(rows * 2)
+    (data / "raw" / "elsewhere.jsonl").write_text(rows)
+    (yard.datasets / "both.jsonl").write_text(rows)
+    weights = json.dumps({"__metadata__": {}}).encode()
+    for folder in (models / "pretrained" / "small", models / "both", yard.models / "both"):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text('{"model_type": "bert"}')
+        (folder / "tokenizer.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(weights)) + weights)
+    env = {"TRAINING_DATA_DIR": str(data), "RUNYARD_MODELS_DIR": str(models)}
+    wide = Settings.from_env(yard.home, env).yard
+
+    assert find_source(TrainingData(source="elsewhere"), wide).path == data / "raw" / "elsewhere.jsonl"
+    assert find_source(TrainingData(source="both"), wide).path == yard.datasets / "both.jsonl"
+    assert names_of_data_sets(wide) == ["both", "elsewhere"]
+    assert find_model("small", wide) == models / "pretrained" / "small"
+    assert find_model("both", wide) == yard.models / "both"
+    assert sorted(folder.name for folder in base_models(wide)) == ["both", "small"]
+    with pytest.raises(NotFound):
+        find_model("small", yard)
 
 
 def test_a_split_column_needs_words_that_say_it(yard: Yard) -> None:
@@ -147,6 +212,11 @@ def test_bad_series_are_named(yard: Yard, arrays: dict[str, Any], words: str) ->
 def test_series_without_groups_cannot_be_split_by_group(yard: Yard) -> None:
     path = save(yard, X=np.zeros((4, 9, 2)), y=np.arange(4) % 2)
     assert "no array 'group'" in complaint(yard, "cnn1d", path=path, split_by="group")
+
+
+@pytest.mark.parametrize("by", [{"split_by": "group"}, {"split_by": "time", "time_column": "t"}])
+def test_digits_have_nothing_to_split_by(yard: Yard, by: dict[str, str]) -> None:
+    assert "sklearn-digits has no" in complaint(yard, "cnn1d", source="sklearn-digits", **by)
 
 
 def test_data_of_the_wrong_kind_are_named(yard: Yard) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.config.preflight import check_data
 from runyard.config.run import RunConfig, load_run_config
+from runyard.data.checks import check_data
 from runyard.demodata import packages
 from runyard.runtime import Runtime, open_runtime
 from runyard.service import demo
@@ -31,7 +31,7 @@ def kinds(plan: list[RunConfig]) -> list[str]:
 def test_with_all_data_the_overtraining_curve_is_first_and_baselines_follow(rt: Runtime, demo_cache: Path) -> None:
     assert demo.prepare(rt).note == demo.assets(rt).note == ""
     plan = demo.plan(rt)
-    assert kinds(plan) == ["cnn1d", "text_encoder", "encoder_logreg", "tfidf_logreg"]
+    assert kinds(plan) == ["cnn1d", "text_encoder", "encoder_logreg", "tfidf_logreg", "causal_lm"]
     assert plan[0].training_data.split_by == "group"
     assert not plan[0].optimization.early_stopping.enabled
     for config in plan:
@@ -40,7 +40,7 @@ def test_with_all_data_the_overtraining_curve_is_first_and_baselines_follow(rt: 
 
 def test_the_text_runs_see_the_same_reviews(rt: Runtime, demo_cache: Path) -> None:
     demo.prepare(rt)
-    assert len({config.training_data for config in demo.plan(rt)[1:]}) == 1
+    assert len({config.training_data for config in demo.plan(rt)[1:4]}) == 1
     assert len({config.seed for config in demo.plan(rt)}) == 1
 
 
@@ -57,7 +57,7 @@ def test_without_any_data_stand_ins_run_and_the_note_says_so(
 
 def test_without_the_language_model_the_reviews_still_run(rt: Runtime, demo_cache: Path) -> None:
     rt.yard.datasets.joinpath(packages.REVIEWS).hardlink_to(demo_cache / "datasets" / packages.REVIEWS)
-    assert "language model" in demo.assets(rt).note
+    assert "text encoder" in demo.assets(rt).note
     assert [config.training_data.source for config in demo.plan(rt)] == ["sklearn-digits", "food-reviews"]
 
 

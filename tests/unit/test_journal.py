@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+import orjson
 import pytest
 
 from runyard.core.journal import Journal, RunJournal, encode
@@ -185,3 +187,31 @@ def test_closing_twice_and_writing_after_it(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="descriptor"):
         journal.write({"n": 1})
     assert os.listdir(tmp_path) == ["j.jsonl"]
+
+
+def test_a_line_that_a_full_disk_kept_back_outlives_a_write_of_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "a.jsonl")
+    real, under_way, refused = os.write, threading.Event(), threading.Event()
+
+    def write(descriptor: int, line: bytes) -> int:
+        if b"refused" in line and not refused.is_set():
+            refused.set()
+            raise OSError(errno.ENOSPC, "full")
+        if b"slow" in line:
+            under_way.set()
+            refused.wait(0.3)
+        return real(descriptor, line)
+
+    monkeypatch.setattr(os, "write", write)
+    slow = threading.Thread(target=journal.write, args=({"k": "slow"},))
+    slow.start()
+    under_way.wait(5)
+    with pytest.raises(OSError, match="full"):
+        journal.write({"k": "refused"})
+    slow.join()
+    journal.flush()
+    journal.close()
+
+    assert sorted(orjson.loads(line)["k"] for line in journal.path.read_bytes().splitlines()) == ["refused", "slow"]

@@ -20,7 +20,9 @@ SELECT
 FROM (SELECT *, id IN (SELECT session_id FROM kept_curve_facts) AS is_kept FROM training_sessions) AS s
 LEFT JOIN training_epochs AS e ON e.session_id = s.id
 WHERE s.id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
-QUALIFY row_number() OVER (
-  PARTITION BY s.agent_id, s.id, s.is_kept, e.epoch
-  ORDER BY e.attempt DESC NULLS LAST, e.logged_at DESC NULLS LAST
-) = 1
+WINDOW in_turn AS (
+  PARTITION BY s.agent_id, s.id, s.is_kept
+  ORDER BY e.epoch, e.attempt NULLS FIRST, e.logged_at NULLS FIRST
+)
+QUALIFY lead({'epoch': e.epoch}) OVER in_turn IS DISTINCT FROM {'epoch': e.epoch}
+  AND coalesce(e.attempt, 0) = coalesce(max(e.attempt) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0)

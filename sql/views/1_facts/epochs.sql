@@ -1,5 +1,6 @@
 -- One row is one finished epoch of a session: of a repeated epoch the one of the last attempt, then the one logged last.
 -- grain: session_id, epoch
+-- What an attempt did beyond the point that a later one went back to is abandoned: see run_attempt_facts.
 -- `monitored` is what early stopping watches, `loss` the same turned so that smaller is better; `evaluated` says that
 -- it was measured at all: a value that is not finite is NULL here and evaluated.
 SELECT
@@ -31,4 +32,6 @@ SELECT
   e.logged_at
 FROM training_epochs AS e
 LEFT JOIN training_sessions AS s ON s.id = e.session_id
-QUALIFY row_number() OVER (PARTITION BY e.session_id, e.epoch ORDER BY e.attempt DESC NULLS LAST, e.logged_at DESC NULLS LAST) = 1
+WINDOW in_turn AS (PARTITION BY e.session_id ORDER BY e.epoch, e.attempt NULLS FIRST, e.logged_at NULLS FIRST)
+QUALIFY lead(e.epoch) OVER in_turn IS DISTINCT FROM e.epoch
+  AND coalesce(e.attempt, 0) = coalesce(max(e.attempt) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0)

@@ -3,16 +3,21 @@
 -- Of ended sessions it is what the ingest has kept, of the others it is worked out here. Evaluations come first, so that
 -- the rows of a frame are evaluations: early stopping stops at the first one before which `patience` of them left the
 -- best as it was. What is summed in another order differs in its last digit, so the order is said.
-WITH measured AS (
+WITH patient AS (
+  SELECT c.*, patience_of(s.hyperparameters, s.workspace_id) AS patience
+  FROM curves AS c
+  JOIN training_sessions AS s ON s.id = c.session_id
+  WHERE NOT c.is_kept
+),
+measured AS (
   SELECT
     c.*,
-    patience_of(s.hyperparameters, s.workspace_id) AS patience,
     row_number() OVER in_turn AS evaluation,
     lag(c.loss, 1) OVER in_turn AS loss_1,
     lag(c.loss, 2) OVER in_turn AS loss_2,
     lag(c.loss, 3) OVER in_turn AS loss_3,
     min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS best_so_far,
-    min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND patience_of(s.hyperparameters, s.workspace_id) PRECEDING) AS best_of_old,
+    min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND c.patience PRECEDING) AS best_of_old,
     min(c.loss) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS best_loss,
     arg_min(c.epoch, (c.loss, c.epoch)) FILTER (WHERE c.loss IS NOT NULL)
       OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS best_epoch,
@@ -22,9 +27,7 @@ WITH measured AS (
       OVER (in_turn ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS evaluations_from_end,
     avg(c.train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS strip_mean,
     min(c.train_loss) OVER (in_turn ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS strip_best
-  FROM curves AS c
-  JOIN training_sessions AS s ON s.id = c.session_id
-  WHERE NOT c.is_kept
+  FROM patient AS c
   WINDOW in_turn AS (PARTITION BY c.agent_id, c.session_id ORDER BY NOT c.evaluated, c.epoch)
 ),
 compared AS (
@@ -67,9 +70,7 @@ summed AS (
     min(epoch) FILTER (WHERE is_converged(loss, best_loss)) AS convergence_epoch,
     min(loss) FILTER (WHERE evaluations_from_end > 5) AS earlier_best,
     stddev_samp(loss ORDER BY epoch) FILTER (WHERE is_tail) AS tail_deviation,
-    avg(loss ORDER BY epoch) FILTER (WHERE is_tail) AS tail_mean,
-    list(epoch ORDER BY epoch) FILTER (WHERE evaluated) AS eval_epochs,
-    list(loss ORDER BY epoch) FILTER (WHERE evaluated) AS losses
+    avg(loss ORDER BY epoch) FILTER (WHERE is_tail) AS tail_mean
   FROM compared
   GROUP BY agent_id, session_id
 )
@@ -97,8 +98,7 @@ SELECT
   up_stop_epoch,
   convergence_epoch,
   earlier_best,
-  tail_cv,
-  replays
+  tail_cv
 FROM kept_curve_facts
 UNION ALL
 SELECT
@@ -125,6 +125,5 @@ SELECT
   up_stop_epoch, -- First epoch after 3 rises in a row (Prechelt 1998, UP_3).
   convergence_epoch, -- First epoch within 1 % of the best.
   earlier_best, -- The best loss up to 5 evaluations before the end.
-  safe_divide(tail_deviation, abs(tail_mean)) AS tail_cv, -- Standard deviation / |mean| of the last fifth of the losses, 5 at least.
-  replays_of(eval_epochs, losses) AS replays -- Where each rule of the waste ledger would have stopped.
+  safe_divide(tail_deviation, abs(tail_mean)) AS tail_cv -- Standard deviation / |mean| of the last fifth of the losses, 5 at least.
 FROM summed

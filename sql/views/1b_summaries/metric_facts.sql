@@ -5,22 +5,14 @@ WITH losses AS (
   SELECT session_id, epoch, step, train_loss, val_loss
   FROM training_epochs
   WHERE session_id NOT IN (SELECT session_id FROM kept_curve_facts)
-  QUALIFY row_number() OVER (PARTITION BY session_id, epoch ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST) = 1
-),
--- Of a repeated step the same as in metric_points, in half the time.
-logged AS (
-  SELECT session_id, name, step, finite_or_null(epoch) AS epoch, value
-  FROM metrics
-  WHERE session_id NOT IN (SELECT session_id FROM kept_curve_facts)
-  WINDOW in_turn AS (
-    PARTITION BY session_id, name
-    ORDER BY step, CASE WHEN step IS NULL THEN finite_or_null(epoch) END, attempt NULLS FIRST, logged_at NULLS FIRST
-  )
-  QUALIFY lead({'step': step, 'epoch': CASE WHEN step IS NULL THEN finite_or_null(epoch) END}) OVER in_turn
-    IS DISTINCT FROM {'step': step, 'epoch': CASE WHEN step IS NULL THEN finite_or_null(epoch) END}
+  WINDOW in_turn AS (PARTITION BY session_id ORDER BY epoch, attempt NULLS FIRST, logged_at NULLS FIRST)
+  QUALIFY lead(epoch) OVER in_turn IS DISTINCT FROM epoch
+    AND coalesce(attempt, 0) = coalesce(max(attempt) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0)
 ),
 points AS (
-  SELECT session_id, name, step, epoch, finite_or_null(value) AS value FROM logged WHERE value IS NOT NULL
+  SELECT session_id, name, step, epoch, value
+  FROM metric_points
+  WHERE measured AND session_id NOT IN (SELECT session_id FROM kept_curve_facts)
   UNION ALL
   SELECT session_id, 'train_loss', step, CAST(epoch AS DOUBLE), finite_or_null(train_loss) FROM losses WHERE train_loss IS NOT NULL
   UNION ALL

@@ -29,7 +29,8 @@ sized AS (
     s.workspace_id,
     TRY_CAST(s.hyperparameters ->> 'batch_size' AS DOUBLE) AS small_batch,
     TRY_CAST(s.hyperparameters ->> 'batch_size' AS DOUBLE)
-    * TRY_CAST(s.hyperparameters ->> 'gradient_accumulation' AS DOUBLE) AS big_batch,
+    * TRY_CAST(s.hyperparameters ->> 'gradient_accumulation' AS DOUBLE)
+    * coalesce(TRY_CAST(r.config ->> '$.resources.devices' AS DOUBLE), 1) AS big_batch,
     2 * finite_or_null(s.memory_peak_gb) <= TRY_CAST(r.config ->> '$.resources.memory_limit_gb' AS DOUBLE) AS has_room
   FROM squared AS q
   JOIN training_sessions AS s ON s.id = q.session_id

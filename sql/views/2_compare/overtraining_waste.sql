@@ -14,23 +14,26 @@ WITH measured AS (
   JOIN training_sessions AS s ON s.id = f.session_id
   WHERE is_terminal(s.status)
 ),
+compared AS (
+  SELECT
+    *,
+    CASE WHEN n_evals > 0 THEN total_epochs - coalesce(best_epoch, 0) END AS wasted_epochs,
+    generalization_loss_pct(last_loss, best_loss) AS final_gl_pct
+  FROM measured
+),
 judged AS (
   SELECT
     *,
     oriented_loss(best_loss, monitor_mode) AS best_value,
-    CASE WHEN n_evals > 0 THEN total_epochs - coalesce(best_epoch, 0) END AS wasted_epochs,
     CASE
       WHEN n_evals = 0 THEN NULL
       WHEN all_timed THEN time_share_after_best
       ELSE safe_divide(total_epochs - coalesce(best_epoch, 0), total_epochs)
     END AS wasted_fraction,
-    generalization_loss_pct(last_loss, best_loss) AS final_gl_pct,
     waste_label(
-      n_evals, last_loss IS NOT NULL, best_epoch, total_epochs,
-      generalization_loss_pct(last_loss, best_loss), best_loss, last_loss,
-      workspace_id
+      n_evals, last_loss IS NOT NULL, best_epoch, total_epochs, final_gl_pct, best_loss, last_loss, workspace_id
     ) AS waste_category
-  FROM measured
+  FROM compared
 )
 SELECT
   session_id,

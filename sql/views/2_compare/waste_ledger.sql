@@ -14,7 +14,7 @@ WITH replayed AS (
     finite_or_null(s.gpu_hours) AS hours,
     CAST(s.training_cost_usd AS DOUBLE) AS usd,
     unnest(f.replays) AS replay
-  FROM curve_facts AS f
+  FROM curve_replays AS f
   JOIN training_sessions AS s ON s.id = f.session_id
   WHERE is_terminal(s.status) AND f.n_evals > 0
 ),

@@ -9,6 +9,8 @@ SELECT
   run.agent_id AS agent_id,
   run.workspace_id AS workspace_id,
   run.parent_run_id AS parent_run_id,
+  run.forked_from AS forked_from,
+  run.forked_step AS forked_step,
   run.launched_by AS launched_by,
   run.seed AS seed,
   run.tags AS tags,
@@ -72,7 +74,10 @@ SELECT
   waste.patience AS patience,
   waste.es_stop_epoch AS es_stop_epoch,
   waste.es_saved_epochs AS es_saved_epochs,
-  waste.waste_category AS waste_category
+  waste.waste_category AS waste_category,
+  attempt.cause AS attempt_cause, -- Why the last attempt was begun, in words.
+  attempt.verdict AS verdict -- Why it was not tried again after it failed, in words.
 FROM runs AS run
 LEFT JOIN sessions AS session ON session.id = run.id
 LEFT JOIN overtraining_waste AS waste ON waste.session_id = run.id
+LEFT JOIN run_attempts AS attempt ON attempt.run_id = run.id AND attempt.attempt = run.attempt

@@ -7,6 +7,8 @@ SELECT
   event.attempt AS attempt,
   CASE event.kind
     WHEN 'queued' THEN 'queued by ' || coalesce(event.body ->> '$.launched_by', 'unknown')
+    WHEN 'estimated' THEN 'estimated: ' || coalesce(round(TRY_CAST(event.body ->> '$.seconds' AS DOUBLE) / 60, 1) || ' min, ', '')
+      || coalesce(round(TRY_CAST(event.body ->> '$.memory_gb' AS DOUBLE), 1) || ' GB', '?')
     WHEN 'spawned' THEN 'process ' || coalesce(event.body ->> '$.pid', '?') || ' started'
     WHEN 'started' THEN 'running on ' || coalesce(event.body ->> '$.device', '?')
       || ' of ' || coalesce(event.body ->> '$.host', '?')
@@ -18,6 +20,8 @@ SELECT
     WHEN 'early_stop' THEN 'stopped early at epoch ' || coalesce(event.body ->> '$.epoch', '?')
       || ', best epoch ' || coalesce(event.body ->> '$.best_epoch', '?')
     WHEN 'cancel_requested' THEN 'cancel asked for by ' || coalesce(event.body ->> '$.by', 'unknown')
+    WHEN 'samples' THEN coalesce(json_array_length(event.body, '$.samples'), 0) || ' prompts answered '
+      || coalesce(event.body ->> '$.moment', '') || ' the training'
     WHEN 'ended' THEN coalesce(event.body ->> '$.status', 'ended')
       || coalesce(': ' || (event.body ->> '$.error_message'), '')
     WHEN 'lost' THEN 'process gone; noticed by ' || coalesce(event.body ->> '$.by', 'unknown')

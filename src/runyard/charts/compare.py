@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from runyard.charts.spec import Spec, compiled
+from runyard.charts.spec import Spec, brush, compiled
 from runyard.charts.theme import palette
 
 LETTERS = "ABCDEFGHIJKLMNOPQRST"
@@ -59,10 +59,8 @@ def compared(
     if smooth:
         raw = base.mark_line(strokeWidth=1, opacity=0.25, clip=True)
         layers.append(raw.encode(x=x, y=y("y"), color=colour, detail="letter:N"))
-    dragged = alt.BrushConfig(fill=theme.text, fillOpacity=0.15)
-    brush = alt.selection_interval(name="brush", encodings=["x"], mark=dragged)
     line = base.mark_line(clip=True).encode(x=x, y=y(shown), color=colour, strokeDash=dash, strokeWidth=width)
-    layers.append(line.add_params(brush))
+    layers.append(line.add_params(brush(theme)))
     named = alt.LookupData(data=alt.NamedData("names"), key="letter", fields=["run"])
     dots = (
         base.transform_lookup(lookup="letter", from_=named)

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import altair as alt
 
-from runyard.charts.spec import Spec, compiled
+from runyard.charts.spec import Spec, brush, compiled
 from runyard.charts.theme import Palette, palette
 
 SPLITS = {"train_loss": "training", "val_loss": "validation"}
 
 
 def loss_curves(*, log: bool, dark: bool) -> Spec:
-    """Return a Vega-Lite spec of training and validation loss over epochs."""
+    """Return a Vega-Lite spec of training and validation loss over epochs; `brush` is the range dragged over."""
     colours = palette(dark)
     curve = alt.NamedData("curve")
     names = list(SPLITS)
@@ -49,6 +49,7 @@ def loss_curves(*, log: bool, dark: bool) -> Spec:
             color=alt.Color("split:N", sort=names, legend=legend, scale=alt.Scale(domain=names)),
             strokeDash=alt.StrokeDash("split:N", legend=legend, scale=alt.Scale(domain=names, range=[[6, 3], [1, 0]])),
         )
+        .add_params(brush(colours))
     )
     stops = (
         alt.Chart(alt.NamedData("stops"))

@@ -6,6 +6,8 @@ from typing import Any
 
 import altair as alt
 
+from runyard.charts.theme import Palette
+
 Spec = dict[str, Any]
 
 
@@ -15,3 +17,9 @@ def compiled(chart: alt.TopLevelMixin) -> Spec:
     spec.pop("config", None)
     spec.pop("$schema", None)
     return spec
+
+
+def brush(colours: Palette) -> alt.Parameter:
+    """Return the selection named brush: the range of x that the reader drags over."""
+    dragged = alt.BrushConfig(fill=colours.text, fillOpacity=0.15)
+    return alt.selection_interval(name="brush", encodings=["x"], mark=dragged)

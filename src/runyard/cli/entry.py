@@ -13,10 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from runyard.cli import (
+    branch_verbs,
+    dataset_verbs,
     exchange_verbs,
     import_verbs,
     model_verbs,
     order_verbs,
+    preset_verbs,
     record_verbs,
     run_verbs,
     serve_verbs,
@@ -63,7 +66,7 @@ def options(
 
 
 VERBS = (
-    *(serve_verbs, train_verbs, run_verbs, order_verbs, model_verbs),
+    *(serve_verbs, train_verbs, preset_verbs, branch_verbs, run_verbs, order_verbs, model_verbs, dataset_verbs),
     *(import_verbs, exchange_verbs, record_verbs, settings_verbs, yard_verbs),
 )
 for verbs in VERBS:

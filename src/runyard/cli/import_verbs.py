@@ -51,14 +51,13 @@ def import_(
     up to the damage. PART of --map is step, epoch, time, run, metric, value (columns of tables), train_loss, val_loss
     or learning_rate (names of metrics).
     """
-    from runyard.core.paths import Yard
     from runyard.core.settings import Settings
     from runyard.service.imports.readers import bring_in, look
     from runyard.service.imports.source import parse_columns
 
     columns = parse_columns(mapping or [], run_column=run_column)
     if dry_run:
-        yard = Yard(Settings.from_env(context.obj).home)
+        yard = Settings.from_env(context.obj).yard
         source, planned = look(yard, kind, path, columns, agent=agent, workspace=workspace)
     else:
         with opened(context, create=True) as rt:

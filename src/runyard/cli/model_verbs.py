@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A run as in `show`, or AGENT@VERSION, or AGENT@latest.")
 ]
-DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, JSONL, Parquet or NPZ.")]
+DataArgument = Annotated[
+    Path, typer.Argument(metavar="DATA", help="CSV, JSONL, Parquet, NPZ, NPY, or a folder of texts.")
+]
 _SCORES = (
     "benchmark_name",
     "metric",
@@ -30,7 +32,7 @@ _SCORES = (
     "speed_score",
     "efficiency_score",
 )
-_SHOWN_PROBABILITIES = ("row", "prediction", "probability")
+_SHOWN_OF_PREDICTIONS = ("row", "prompt", "prediction", "probability")
 
 
 class PredictionFormat(StrEnum):
@@ -90,10 +92,11 @@ def predict(
         PredictionFormat | None, typer.Option("--format", "-f", help="By the ending of --out if not given, else jsonl.")
     ] = None,
 ) -> None:
-    """Let a saved model classify new texts or series.
+    """Let a saved model classify new texts, rows or series, or answer prompts.
 
     DATA needs no labels. A line of JSON for each example has its row, its class and the probability of every class;
-    csv has the first three columns alone. Long series are cut into windows, whose probabilities are averaged.
+    csv has the first three columns alone. Long series are cut into windows, whose probabilities are averaged. A
+    language model answers the last question of each example: row, prompt, prediction.
     """
     from runyard.service import models
 
@@ -128,7 +131,8 @@ def _text(rows: Sequence[dict[str, Any]], layout: PredictionFormat) -> str:
     if layout is PredictionFormat.jsonl:
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     text = StringIO()
-    writer = csv.DictWriter(text, _SHOWN_PROBABILITIES, extrasaction="ignore", lineterminator="\n")
+    columns = [name for name in _SHOWN_OF_PREDICTIONS if any(name in row for row in rows)]
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -119,8 +119,9 @@ def gc(
 ) -> None:
     """Free space.
 
-    Checkpoints of deleted runs, and copies of the store that are old and that nobody has open. Never journals: the
-    tables can always be made again. Models of deleted runs stay.
+    Checkpoints of deleted runs, those of others that are past their days or above the quota (see runyard settings:
+    retention_days, retention_quota_gb), and copies of the store that are old and that nobody has open. Never journals:
+    the tables can always be made again. Models stay. Rules are also kept without this, once an hour.
     """
     from runyard.service import gc as service
 
@@ -128,6 +129,7 @@ def gc(
         found = service.freeable(rt) if dry_run else service.free(rt)
         write_rows([{name: getattr(item, name) for name in _COLUMNS} for item in found], _COLUMNS, layout)
         total = sum(item.bytes for item in found)
+        say(", ".join(f"{what} {n / 1e6:.1f} MB" for what, n in service.room(rt).items()))
         say(f"{total / 1e6:.1f} MB {'would be' if dry_run else 'were'} freed, in {len(found)} places.")
 
 

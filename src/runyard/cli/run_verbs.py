@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from runyard.cli.output import Format, FormatOption, say, write_rows
 from runyard.cli.session import fold, opened
 from runyard.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from runyard.runtime import Runtime
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id, unique prefix, name, @latest or @best:METRIC.")]
 _SHOWN = ("id", "name", "status", "agent", "epochs", "best_loss", "best_epoch", "wasted_epochs", "hours", "queued_at")
@@ -70,19 +75,28 @@ def runs(
             say(f"The newest {limit} runs; --limit shows more.")
 
 
-def show(context: typer.Context, run: RunArgument, layout: FormatOption = Format.table) -> None:
+def show(
+    context: typer.Context,
+    run: RunArgument,
+    plain: Annotated[bool, typer.Option("--plain", help="In plain language instead of numbers.")] = False,
+    layout: FormatOption = Format.table,
+) -> None:
     """Show everything about one run.
 
     RUN is an id, a unique beginning of one (at least four characters), a name (the newest of that name), @latest,
     or @best:METRIC (@best:val_loss is the smallest, any other metric the largest unless its goal is min). JSON is an
-    array of one object.
+    array of one object; of a language model it has `samples`, the prompts it answered before and after.
     """
+    from runyard.queries import samples
     from runyard.queries.runs import report
     from runyard.service.runs import resolve
 
     with opened(context) as rt:
         fold(rt, verb="show")
         run_id = resolve(rt, run)
+        if plain:
+            _tell(rt, run_id, layout)
+            return
         found = report(run_id).frame(rt)
         if found.is_empty():
             raise NotFound(f"Run {run_id} is not in the tables yet.", hint="Try again in a moment.")
@@ -92,7 +106,29 @@ def show(context: typer.Context, run: RunArgument, layout: FormatOption = Format
             fields = [{"field": name, "value": value} for name, value in row.items() if value is not None]
             write_rows(fields, ("field", "value"), layout)
         else:
-            write_rows([_unpacked(row)], found.columns, layout)
+            said = samples.of_run(run_id).frame(rt).to_dicts() if layout is Format.json else []
+            more = {"samples": said} if said else {}
+            write_rows([_unpacked(row) | more], (*found.columns, *more), layout)
+
+
+def _tell(rt: Runtime, run_id: UUID, layout: Format) -> None:
+    """Say how a run does in sentences; json and csv have the same in one row."""
+    from dataclasses import asdict
+
+    from runyard.service.plain import tell
+
+    told = tell(rt, run_id)
+    if layout is not Format.table:
+        write_rows([asdict(told)], tuple(asdict(told)), layout)
+        return
+    remaining = told.remaining and f"{100 * told.progress:.0f} % done, {told.remaining}."
+    for line in (told.result or told.status, remaining, "" if told.result else told.loss):
+        if line:
+            typer.echo(line)
+    for worry in told.worries:
+        typer.echo(f"Careful: {worry.message} {worry.advice}")
+    for number, step in enumerate(told.steps, start=1):
+        typer.echo(f"{number}. {step}")
 
 
 def cancel(

@@ -1,4 +1,4 @@
-"""`settings`: the thresholds behind verdicts, of every workspace or of one."""
+"""`settings`: the thresholds behind verdicts, of every workspace or of one, and the rules of retention."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def add_to(app: typer.Typer) -> None:
 
 def settings(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A threshold, or `peak_flops DEVICE`.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A threshold, a rule of retention, or `peak_flops DEVICE`.")
+    ] = None,
     value: Annotated[float | None, typer.Argument(metavar="VALUE", help="What it shall be.")] = None,
     workspace: Annotated[
         str | None,
@@ -27,7 +29,7 @@ def settings(
     unset: Annotated[bool, typer.Option("--unset", help="Take the setting away.")] = False,
     layout: FormatOption = Format.table,
 ) -> None:
-    """List the thresholds behind verdicts, or set one.
+    """List the thresholds behind verdicts and the rules of retention, or set one.
 
     Views, pages and SQL pasted elsewhere follow at once. Without a setting they are as defined. Try: runyard settings
     early_stopping_patience 5 --workspace lab

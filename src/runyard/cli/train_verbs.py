@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from runyard.cli.errors import DONE, FAILED, INTERRUPTED
-from runyard.cli.output import say
+from runyard.cli.output import Format, FormatOption, say
 from runyard.cli.progress import follow
 from runyard.cli.session import opened
-from runyard.core.errors import Invalid, NotFound, Problem, Unavailable
+from runyard.core.errors import Invalid, NotFound, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runyard.runtime import Runtime
 
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="The run's YAML.", exists=True, dir_okay=False, readable=True)
+]
+
+
+ConfigFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="The YAML of a run.", exists=True, dir_okay=False, readable=True),
 ]
 
 
@@ -29,17 +38,47 @@ def add_to(app: typer.Typer) -> None:
     app.command()(resume)
 
 
-def train(context: typer.Context, file: ConfigFile) -> int:
-    """Train a run here and now, with a bar.
+def train(
+    context: typer.Context,
+    files: ConfigFiles,
+    side_by_side: Annotated[
+        bool, typer.Option("--compare", help="Train several models on the same data side by side, and rank them.")
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=100, metavar="N", help="With --compare: runs of each model.")
+    ] = 1,
+    baselines: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="With --compare: add the simple models to beat.")
+    ] = True,
+    name: Annotated[str | None, typer.Option("--name", help="With --compare: what you call it.")] = None,
+    layout: FormatOption = Format.table,
+) -> int:
+    """Train a run here and now, with a bar; with --compare several models side by side.
 
     Takes the YAML of a run, trains it now, whatever the queue holds, and exits with 0 if it completed and 1 if it
     failed or was cancelled. Ctrl-C lets the step finish, keeps a checkpoint and exits with 130; press it twice to
     kill. examples/train.yaml shows every key.
+
+    With --compare it takes several such files, or one with a block `models` of what differs (examples/compare.yaml),
+    refuses them where data, split or metric differ, and trains as many at once as RUNYARD_MAX_WORKERS. The ranking has
+    the mean of each model with its 95 % interval: over seeds, or over the held-out examples where there is one seed
+    and the metric is a share of right answers. A few-shot training is repeated with other examples in the same way.
     """
+    from runyard.cli.comparing import compare_here
     from runyard.config.run import load_run_config
+    from runyard.service.comparisons import draws_of
     from runyard.service.launch import launch as launch_run
 
-    config = load_run_config(file)
+    if side_by_side:
+        from runyard.config.comparison import compare, read_models
+
+        models = read_models(files)
+        return compare_here(context, compare(models, seeds=seeds, baselines=baselines, name=name), layout)
+    if len(files) > 1 or seeds > 1 or name is not None:
+        raise Invalid("Several models, --seeds and --name go with --compare.", hint="runyard train --compare FILE...")
+    config = load_run_config(files[0])
+    if draws := draws_of(config):
+        return compare_here(context, draws, layout)
     with opened(context, create=True) as rt:
         run_id = launch_run(rt, config, launched_by="foreground", start=False)
         return in_foreground(rt, run_id, attempt=1)
@@ -52,12 +91,14 @@ def launch(context: typer.Context, file: ConfigFile) -> None:
     command, the server and the terminal. Follow it with `runyard show ID` or on the Live page.
     """
     from runyard.config.run import load_run_config
+    from runyard.service.comparisons import draws_of, start
     from runyard.service.launch import launch as launch_run
     from runyard.service.runs import state
 
     config = load_run_config(file)
     with opened(context, create=True) as rt:
-        run_id = launch_run(rt, config, launched_by="cli")
+        draws = draws_of(config)
+        run_id = start(rt, draws, launched_by="cli") if draws else launch_run(rt, config, launched_by="cli")
         typer.echo(str(run_id))
         try:
             waits = state(rt, run_id).status == "queued"
@@ -81,9 +122,10 @@ def resume(
     For failed, lost and cancelled runs. The run keeps its id and its folder and gets a new attempt; without --set
     it ends exactly as if it had never stopped. What --set changes is written down with the attempt.
     """
+    from runyard.config.nested import from_pairs
     from runyard.service import runs
 
-    wanted = _changes(changes or [])
+    wanted = from_pairs(changes or [], where="--set")
     with opened(context) as rt:
         run_id = runs.resume(rt, run, by="cli", changes=wanted or None, start=not foreground)
         if foreground:
@@ -93,10 +135,29 @@ def resume(
 
 
 def in_foreground(rt: Runtime, run_id: UUID, *, attempt: int) -> int:
-    """Train a queued run as a child of this process and follow it; returns the exit code."""
-    from runyard.service.launch import pump, run_in_foreground
+    """Train a queued run as a child of this process, follow it through all its attempts; returns the exit code."""
+    from runyard.service.recovery import attempt_words
+    from runyard.service.runs import state
 
     say(f"run {run_id}, log {rt.yard.run(run_id).log}")
+    code = _attempt(rt, run_id, attempt)
+    while code == DONE and not (now := state(rt, run_id)).has_ended:
+        say(attempt_words(rt, run_id) or f"attempt {now.attempt}")
+        if now.launched_by == "foreground" and now.status == "queued":
+            code = _attempt(rt, run_id, now.attempt)
+        else:  # the queue was quicker
+            try:
+                follow(rt, [run_id], is_over=lambda: False, on_look=_pumping(rt))
+            except KeyboardInterrupt:
+                code = INTERRUPTED
+                _cancel(rt, run_id)
+    return code or _say_how_it_ended(rt, run_id)
+
+
+def _attempt(rt: Runtime, run_id: UUID, attempt: int) -> int:
+    """Run one attempt to its end; returns 130 when it was interrupted."""
+    from runyard.service.launch import pump, run_in_foreground
+
     child = run_in_foreground(rt, run_id, attempt)
     code = DONE
     try:
@@ -110,8 +171,18 @@ def in_foreground(rt: Runtime, run_id: UUID, *, attempt: int) -> int:
         except KeyboardInterrupt:
             child.kill()
             child.wait()
-    pump(rt, wait_seconds=5.0)  # also sees a run that died without a last word
-    return code or _say_how_it_ended(rt, run_id)
+    with suppress(Unavailable):  # while the store is held; whoever pumps next does it
+        pump(rt, wait_seconds=5.0, foreground=run_id)  # also sees a run that died without a last word
+    return code
+
+
+def _pumping(rt: Runtime) -> Callable[[], None]:
+    from runyard.service.launch import pump
+
+    def look() -> None:
+        pump(rt)
+
+    return look
 
 
 def _cancel(rt: Runtime, run_id: UUID) -> None:
@@ -140,29 +211,6 @@ def _say_how_it_ended(rt: Runtime, run_id: UUID) -> int:
     say(f"{row['status']}: {row['error_message'] or 'somebody asked for it.'}")
     if row["error_hint"]:
         say(f"Hint: {row['error_hint']}")
+    if row["verdict"]:
+        say(row["verdict"])
     return FAILED
-
-
-def _changes(pairs: list[str]) -> dict[str, Any]:
-    """Return `a.b=1` and the like as nested mappings; values are read as in the YAML.
-
-    Raises:
-        Invalid: with every pair that is none.
-    """
-    from runyard.config.yaml_text import read_yaml
-
-    problems = [Problem("--set", f"{pair!r} is not KEY=VALUE") for pair in pairs if not pair.partition("=")[0].strip()]
-    problems += [Problem("--set", f"{pair!r} is not KEY=VALUE") for pair in pairs if "=" not in pair]
-    if problems:
-        raise Invalid("What shall be changed cannot be read.", problems=problems)
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, _, text = pair.partition("=")
-        *sections, last = key.strip().split(".")
-        inner = found
-        for section in sections:
-            inner = inner.setdefault(section, {})
-            if not isinstance(inner, dict):
-                raise Invalid("What shall be changed contradicts itself.", problems=[Problem(key, "is set twice")])
-        inner[last] = read_yaml(f"value: {text}\n")["value"]
-    return found

@@ -6,7 +6,8 @@ is a mistake with a clear word, unless it is switched off.
 
 from typing import Any
 
-from runyard.config import dataset, models, training
+from runyard.config import dataset, models, monitoring, recovery, training
+from runyard.config.estimators import ESTIMATORS
 from runyard.config.problems import did_you_mean
 from runyard.core.errors import Problem
 
@@ -16,26 +17,32 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "model_type",
         "base_model",
         "lora",
+        "adapter",
         *(name for part in models.SERIES_NETS for name in part.model_fields),
         *models.TfidfLogreg.model_fields,
+        *(name for part in ESTIMATORS for name in part.model_fields),
     ),
     "training_data": tuple(dataset.TrainingData.model_fields),
     "hyperparameters": tuple(training.Hyperparameters.model_fields),
     "optimization": tuple(training.Optimization.model_fields),
     "evaluation": tuple(training.Evaluation.model_fields),
     "deployment": tuple(training.Deployment.model_fields),
-    "monitoring": tuple(training.Monitoring.model_fields),
+    "monitoring": tuple(monitoring.Monitoring.model_fields),
     "resources": tuple(training.Resources.model_fields),
+    "recovery": tuple(recovery.Recovery.model_fields),
 }
 _STOPPING = "optimization.early_stopping"
 _PLATEAU = "optimization.reduce_on_plateau"
-_SWITCHES = (_STOPPING, _PLATEAU)  # blocks for which a bare yes or no may stand
+_EMA = "optimization.ema"
+_FREEZING = "optimization.freezing"
+_SWITCHES = (_STOPPING, _PLATEAU, _EMA)  # blocks for which a bare yes or no may stand
 _SCORES = {"validation_loss": "val_loss", "f1": "f1_macro", "f1_score": "f1_macro"}
 
 # A key that stands in the block `training`, at the top or in a neighbouring section, and where it belongs.
 MOVES: dict[str, str] = {
     **{name: f"hyperparameters.{name}" for name in training.Hyperparameters.model_fields},
     **{name: f"optimization.{name}" for name in training.Optimization.model_fields},
+    **{name: f"monitoring.{name}" for name in monitoring.Monitoring.model_fields},
     **{name: name for name in ("seed", "method", "training_type", "start_from", "agent", "tags")},
     "lr": "hyperparameters.learning_rate",
     "max_epochs": "hyperparameters.epochs",
@@ -50,6 +57,18 @@ MOVES: dict[str, str] = {
     "scheduler_params": "optimization.schedule",
     "loss_config": "optimization.loss",
     "class_weights": "optimization.loss.class_weights",
+    "label_smoothing": "optimization.loss.label_smoothing",
+    "ema_decay": f"{_EMA}.decay",
+    "freeze_layers": f"{_FREEZING}.frozen_layers",
+    "frozen_layers": f"{_FREEZING}.frozen_layers",
+    "gradual_unfreezing": f"{_FREEZING}.unfreeze_every",
+    "unfreeze_every": f"{_FREEZING}.unfreeze_every",
+    "keep_last": "optimization.keep_checkpoints",
+    "save_total_limit": "optimization.keep_checkpoints",
+    "save_top_k": "optimization.keep_best",
+    "tensorboard": "monitoring.tensorboard_logging",
+    "mlflow": "monitoring.mlflow_logging",
+    "wandb": "monitoring.wandb_logging",
     "early_stopping_patience": f"{_STOPPING}.patience",
     "early_stopping_monitor": f"{_STOPPING}.monitor",
     "checkpoint_monitor": f"{_STOPPING}.monitor",
@@ -61,6 +80,8 @@ MOVES: dict[str, str] = {
     "metrics": "evaluation.metrics",
     "threads": "resources.threads",
     "device": "resources.device",
+    "devices": "resources.devices",
+    "world_size": "resources.devices",
 }
 # Keys that have another name inside one part.
 INSIDE: dict[str, dict[str, str]] = {
@@ -94,7 +115,14 @@ INSIDE: dict[str, dict[str, str]] = {
 }
 # Words for a value, by where the value stands.
 VALUES: dict[str, dict[str, str]] = {
-    "model.model_type": {"cnn": "cnn1d", "transformer": "text_encoder"},
+    "model.model_type": {
+        "cnn": "cnn1d",
+        "transformer": "text_encoder",
+        "logreg": "logistic_regression",
+        "language_model": "causal_lm",
+        "rf": "random_forest",
+        "svc": "svm",
+    },
     "optimization.loss.kind": {
         "categorical_crossentropy": "cross_entropy",
         "sparse_categorical_crossentropy": "cross_entropy",
@@ -121,12 +149,10 @@ _CHOICES = {
     "optimization.schedule": "cosine",
     "optimization.loss": "cross_entropy",
 }
+_STRATEGIES = ("data_parallel", "ddp", None)
 _LATER = """
-    distributed strategy devices world_size
-    tensorboard tensorboard_logging wandb_logging track_weights track_activations
-    gradient_histogram_frequency weight_histogram_frequency loss_curve_smoothing
     auto_deploy deployment_target health_check_enabled health_check_timeout auto_rollback deployment_tags
-    ema gradient_checkpointing sweep search_space preset_name
+    gradient_checkpointing sweep search_space preset_name
 """
 LATER = frozenset(_LATER.split())
 _TASKS = ("classification", "text_classification", "series_classification", "time_series_classification")
@@ -157,6 +183,8 @@ class _Border:
                 self.values.setdefault(key, {})
                 for inner, given in value.items():
                     self._in_section(key, str(inner), given)
+            elif key == "recovery" and isinstance(value, bool):
+                self._put("recovery.enabled", value, key)
             elif value is not None:
                 self._put(key, value, key)
         elif key in MOVES and key not in _TOP:
@@ -198,8 +226,18 @@ class _Border:
 
     def _place(self, path: str, value: Any, origin: str) -> None:
         """Put a value where it belongs; a part may be a bare name, a switch or a block."""
+        if path == "resources.devices" and isinstance(value, list):
+            if value != list(range(len(value))):
+                message = "must be a number or 0, 1, 2 …; CUDA_VISIBLE_DEVICES says which ones these are"
+                self.problems.append(Problem(origin, message))
+                return
+            value = len(value)
         if path == "deployment.auto_deploy" and self._is_later("auto_deploy", value, origin):
             return
+        if path.startswith("monitoring.") and value is None:  # as with a key that is left out
+            return
+        if path == f"{_FREEZING}.unfreeze_every" and isinstance(value, bool):
+            value = int(value)
         if path in _CHOICES and isinstance(value, str):
             path = f"{path}.kind"
         elif path in _SWITCHES and isinstance(value, bool):
@@ -210,7 +248,7 @@ class _Border:
                 if not self._is_later(str(key), given, where):
                     self._place(INSIDE.get(path, {}).get(key, f"{path}.{key}"), given, where)
             return
-        if path == "optimization.loss.kind" and value in _WEIGHTED:
+        if path == "optimization.loss.kind" and isinstance(value, str) and value in _WEIGHTED:
             self._balanced = True
         words = VALUES.get(path, {})
         if isinstance(value, list | tuple):
@@ -249,6 +287,11 @@ class _Border:
             self._put("training_data.validation_split", numbers[1] / sum(numbers[:2]), where)
 
     def _is_later(self, key: str, value: Any, where: str) -> bool:
+        """Return whether a key is dealt with by that: of a later version, or without a meaning of its own."""
+        if key == "strategy" and value not in _STRATEGIES:
+            self.problems.append(Problem(where, f"{value!r} is not in this version", ("data_parallel",)))
+        if key in ("strategy", "distributed"):  # the number of devices says it all
+            return True
         if key not in LATER:
             return False
         if value not in (False, None, 0, "", "none", [], {}):

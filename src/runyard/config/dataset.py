@@ -23,10 +23,10 @@ class TrainingData(Part):
         default=None,
         max_length=4096,
         title="File",
-        description="A CSV, JSONL, Parquet or NPZ file, instead of a data set name.",
+        description="A CSV, JSONL, Parquet, NPZ or NPY file, or a folder of texts, instead of a data set name.",
         json_schema_extra=BASIC,
     )
-    format: Literal["auto", "csv", "jsonl", "parquet", "npz"] = Field(
+    format: Literal["auto", "csv", "jsonl", "parquet", "npz", "npy", "folder"] = Field(
         default="auto",
         title="Format",
         description="How to read the file; auto goes by its ending.",
@@ -40,14 +40,20 @@ class TrainingData(Part):
         description="Share of the examples (of the groups, if split by group) that is held out.",
         json_schema_extra=BASIC,
     )
-    split_by: Literal["random", "stratified", "group", "column"] = Field(
+    split_by: Literal["random", "stratified", "group", "time", "column"] = Field(
         default="stratified",
         title="Split by",
-        description="Random, the same share of each class, whole groups, or a column that says it.",
+        description="Random, the same share of each class, whole groups, the newest, or a column that says it.",
         json_schema_extra=BASIC,
     )
     text_column: Column = Field(
         default="text", title="Text column", description="Column with the text.", json_schema_extra=ADVANCED
+    )
+    template: Literal["auto", "chat", "plain"] = Field(
+        default="auto",
+        title="Template",
+        description="Prompts and answers in the tokenizer's chat template or plainly joined; auto: chat if it has one.",
+        json_schema_extra=ADVANCED,
     )
     label_column: Column = Field(
         default="label",
@@ -65,6 +71,32 @@ class TrainingData(Part):
         default="split",
         title="Split column",
         description="Column with train, or validation, val or test.",
+        json_schema_extra=ADVANCED,
+    )
+    time_column: Column | None = Field(
+        default=None,
+        title="Time column",
+        description="Column or array with a number or an ISO date; split by time holds the newest share out.",
+        json_schema_extra=ADVANCED,
+    )
+    feature_columns: tuple[Column, ...] = Field(
+        default=(),
+        max_length=10_000,
+        title="Feature columns",
+        description="Columns that a table model learns from; empty for all but label, group, time and split.",
+        json_schema_extra=ADVANCED,
+    )
+    categorical_columns: tuple[Column, ...] = Field(
+        default=(),
+        max_length=10_000,
+        title="Categories",
+        description="Feature columns of numbers that are codes, not amounts; words are categories anyway.",
+        json_schema_extra=ADVANCED,
+    )
+    unlabelled: Literal["refuse", "skip"] = Field(
+        default="refuse",
+        title="Without a label",
+        description="Whether rows without a label are an error, or are counted and left out.",
         json_schema_extra=ADVANCED,
     )
     max_examples: Whole | None = Field(

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from runyard.config.estimators import Ensemble, GradientBoosting, LogisticRegression, RandomForest, Svm
 from runyard.config.part import ADVANCED, BASIC, Part, Real, Whole
 
 Width = Annotated[Whole, Field(ge=1, le=4096)]
@@ -11,7 +12,7 @@ BaseModelName = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class Lora(Part):
-    """Low-rank adapters beside the frozen weights of an encoder."""
+    """Low-rank adapters beside the frozen weights of a transformer."""
 
     rank: Whole = Field(
         default=8, ge=1, le=256, title="Rank", description="Rank of the adapters.", json_schema_extra=BASIC
@@ -56,6 +57,30 @@ class TextEncoder(Part):
         default_factory=Lora,
         title="LoRA",
         description="The adapters; used by method lora alone.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class CausalLm(Part):
+    """A pretrained transformer that continues texts: it learns to give the answers, not the questions."""
+
+    model_type: Literal["causal_lm"] = Field(default="causal_lm", title="Model", description="Causal language model.")
+    base_model: BaseModelName = Field(
+        default="SmolLM2-135M-Instruct",
+        title="Base model",
+        description="Name of a model folder in the yard, or the path of one.",
+        json_schema_extra=BASIC,
+    )
+    lora: Lora = Field(
+        default_factory=Lora,
+        title="LoRA",
+        description="The adapters; used by method lora alone.",
+        json_schema_extra=ADVANCED,
+    )
+    adapter: Literal["merged", "adapter"] = Field(
+        default="merged",
+        title="Save as",
+        description="LoRA merged into the whole model, or the adapter alone, which needs the base model beside it.",
         json_schema_extra=ADVANCED,
     )
 
@@ -174,5 +199,26 @@ class EncoderLogreg(Part):
     )
 
 
+class Majority(Part):
+    """Always the most frequent class of the training examples, each class as likely as it was there: knows no input."""
+
+    model_type: Literal["majority"] = Field(default="majority", title="Model", description="Majority-class baseline.")
+
+
 SERIES_NETS = (Cnn1d, Mlp, Lstm)
-Model = Annotated[TextEncoder | Cnn1d | Mlp | Lstm | TfidfLogreg | EncoderLogreg, Field(discriminator="model_type")]
+Model = Annotated[
+    TextEncoder
+    | CausalLm
+    | Cnn1d
+    | Mlp
+    | Lstm
+    | TfidfLogreg
+    | EncoderLogreg
+    | Majority
+    | RandomForest
+    | GradientBoosting
+    | Svm
+    | LogisticRegression
+    | Ensemble,
+    Field(discriminator="model_type"),
+]

@@ -13,9 +13,7 @@ from runyard.core.errors import Problem
 
 _LATER = """
     lion
-    causal_lm random_forest svm gradient_boosting
-    few_shot reinforcement
-    precision recall perplexity bleu rouge
+    precision recall rouge
 """
 LATER_KINDS = frozenset(_LATER.split())
 _TAGS = ("kind", "model_type")
@@ -76,7 +74,7 @@ def _translated(line: ErrorDetails, model: type[Part]) -> Iterator[Problem]:
             yield Problem(where, not_possible(given, allowed), allowed)
         case "model_type" | "model_attributes_type" | "dict_type":
             yield Problem(where, f"must be a block of keys, is {_shown(given)}")
-        case "class_weights":
+        case "class_weights" | "words":
             yield Problem(where, line["msg"])
         case _:
             message = line["msg"].replace("Input should be", "must be")
@@ -94,6 +92,7 @@ def _locate(loc: tuple[int | str, ...], model: type[Part]) -> tuple[list[int | s
     owners: list[type[Part]] = [model]
     reached: list[type[Part]] = [model]
     annotation: Any = None
+    is_map = False
     for key in loc:
         tagged = [part for part in reached if key in _tags_of(part)]
         if len(reached) > 1 and tagged:
@@ -103,6 +102,10 @@ def _locate(loc: tuple[int | str, ...], model: type[Part]) -> tuple[list[int | s
         owners = reached
         fields = [part.model_fields[key] for part in reached if isinstance(key, str) and key in part.model_fields]
         annotation = fields[0].annotation if fields else annotation
+        if is_map and not fields:  # the name of an entry: what comes next is inside it
+            is_map = False
+            continue
+        is_map = any(get_origin(field.annotation) is dict for field in fields)
         reached = [part for field in fields for part in _parts_in(field.annotation)]
     return path, reached or owners, tuple(map(str, _words_in(annotation)))
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,16 +11,20 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from runyard.config.aliases import to_canonical_names
-from runyard.config.combinations import METHODS, TYPES, contradictions
+from runyard.config.combinations import METHODS, TYPES, contradictions, following
 from runyard.config.dataset import TrainingData
+from runyard.config.few_shot import FewShot
 from runyard.config.models import Model
-from runyard.config.part import ADVANCED, BASIC, Part, Whole
+from runyard.config.monitoring import Monitoring
+from runyard.config.nested import merged
+from runyard.config.part import ADVANCED, BASIC, Part, Whole, with_default
 from runyard.config.problems import problems_of, without
+from runyard.config.recovery import Recovery
+from runyard.config.reinforcement import Algorithm, Dpo, is_rewarded
 from runyard.config.training import (
     Deployment,
     Evaluation,
     Hyperparameters,
-    Monitoring,
     Optimization,
     Resources,
 )
@@ -58,7 +63,7 @@ class RunConfig(Part):
         description="Group of runs that share their settings.",
         json_schema_extra=ADVANCED,
     )
-    training_type: Literal["from_scratch", "fine_tuning", "transfer_learning"] = Field(
+    training_type: Literal["from_scratch", "fine_tuning", "transfer_learning", "few_shot", "reinforcement"] = Field(
         default="fine_tuning",
         title="Training type",
         description="Whether the run starts from pretrained weights or a saved model; follows the model.",
@@ -95,6 +100,18 @@ class RunConfig(Part):
     )
     model: Model = Field(title="Model", description="What is trained.", json_schema_extra=BASIC)
     training_data: TrainingData = Field(title="Data", description="What it learns from.", json_schema_extra=BASIC)
+    few_shot: FewShot = Field(
+        default_factory=FewShot,
+        title="Few shots",
+        description="How few examples; used by training type few_shot alone.",
+        json_schema_extra=ADVANCED,
+    )
+    reinforcement: Algorithm = Field(
+        default_factory=Dpo,
+        title="Reinforcement",
+        description="From preferences or rewards; used by training type reinforcement alone.",
+        json_schema_extra=ADVANCED,
+    )
     hyperparameters: Hyperparameters = Field(
         default_factory=Hyperparameters,
         title="Hyperparameters",
@@ -131,6 +148,12 @@ class RunConfig(Part):
         description="What the run may use.",
         json_schema_extra=ADVANCED,
     )
+    recovery: Recovery = Field(
+        default_factory=Recovery,
+        title="Recovery",
+        description="What happens when it fails.",
+        json_schema_extra=ADVANCED,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -144,15 +167,59 @@ class RunConfig(Part):
         if part is None:
             return values
         usual = TYPES[part][0] if values.get("start_from") is None else "transfer_learning"
-        follow = {"method": METHODS[part][0], "training_type": usual}
-        return {**values, **{key: value for key, value in follow.items() if values.get(key) is None}}
+        if values.get("few_shot") not in (None, FewShot(), FewShot().model_dump()):
+            usual = "few_shot"
+        usual = values.get("training_type") or usual
+        if usual == "reinforcement" and is_rewarded(values.get("reinforcement")):
+            values = _judged_by_reward(values)
+        from_nothing = usual == "from_scratch" and "full" in METHODS[part]
+        follow = {"method": "full" if from_nothing else METHODS[part][0], "training_type": usual}
+        filled = {**values, **{key: value for key, value in follow.items() if values.get(key) is None}}
+        for section, defaults in following(part).items():
+            given = values.get(section, {})
+            for key, default in defaults.items():
+                given = with_default(given, key, default)
+            filled[section] = given
+        return filled
 
     @model_validator(mode="after")
     def _agree(self) -> "RunConfig":
-        found = list(contradictions(self))
+        found = [*contradictions(self), *_of_fallback(self)]
         if found:
             raise PydanticCustomError("contradictions", "settings contradict each other", {"problems": found})
         return self
+
+
+def with_changes(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
+    """Return the config with some sections changed, such as `{"hyperparameters": {"learning_rate": 1e-4}}`.
+
+    Raises:
+        Invalid: with every mistake at once.
+    """
+    return parse_run_config(merged(canonical(config), changes))
+
+
+def _of_fallback(config: RunConfig) -> list[Problem]:
+    """Try the fallback before it is needed."""
+    if not config.recovery.fallback:
+        return []
+    values = {**canonical(config), "recovery": {}}
+    try:
+        parse_run_config(merged(values, config.recovery.fallback))
+    except Invalid as error:
+        return [replace(problem, path=f"recovery.fallback.{problem.path}") for problem in error.problems]
+    return []
+
+
+def _judged_by_reward(values: dict[str, Any]) -> dict[str, Any]:
+    """Where answers are rewarded, the best epoch is that of the highest reward, if nothing else is said."""
+    optimization = values.get("optimization", {})
+    if not isinstance(optimization, dict):
+        return values
+    stopping = optimization.get("early_stopping", {})
+    if not isinstance(stopping, dict):
+        return values
+    return {**values, "optimization": {**optimization, "early_stopping": with_default(stopping, "monitor", "reward")}}
 
 
 def load_run_config(source: str | Path) -> RunConfig:
@@ -232,7 +299,7 @@ def digest(config: RunConfig) -> str:
 def replicate_group(config: RunConfig) -> str:
     """Return the digest without what does not change the experiment: runs of one group are replicates."""
     values = chosen(config)
-    for key in ("seed", "name", "tags", "monitoring", "resources", "workspace"):
+    for key in ("seed", "name", "tags", "monitoring", "resources", "recovery", "workspace"):
         values.pop(key, None)
     if "path" in values["training_data"]:
         values["training_data"]["path"] = Path(values["training_data"]["path"]).name

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from runyard.config.part import ADVANCED, BASIC, Part, Real, Whole, with_default
+from runyard.config.scores import Monitor, better
 
 
 class EarlyStopping(Part):
@@ -16,7 +17,7 @@ class EarlyStopping(Part):
         description="Stop when the monitored value stops getting better.",
         json_schema_extra=BASIC,
     )
-    monitor: Literal["val_loss", "accuracy", "f1_macro"] = Field(
+    monitor: Monitor = Field(
         default="val_loss",
         title="Monitor",
         description="The value that says which epoch is the best.",
@@ -49,7 +50,7 @@ class EarlyStopping(Part):
     @classmethod
     def _mode_follows_monitor(cls, values: Any) -> Any:
         monitor = values.get("monitor") if isinstance(values, dict) else None
-        return with_default(values, "mode", "max" if monitor in ("accuracy", "f1_macro") else "min")
+        return with_default(values, "mode", better(monitor if isinstance(monitor, str) and monitor else "val_loss"))
 
 
 class ReduceOnPlateau(Part):
@@ -61,7 +62,7 @@ class ReduceOnPlateau(Part):
         description="Lower the rate when the monitored value stops getting better.",
         json_schema_extra=ADVANCED,
     )
-    monitor: Literal["val_loss", "accuracy", "f1_macro"] = Field(
+    monitor: Monitor = Field(
         default="val_loss",
         title="Monitor of the plateau",
         description="The value that is watched.",

@@ -1,4 +1,4 @@
-"""How a run trains: hyperparameters, optimisation, evaluation, monitoring, deployment and resources."""
+"""How a run trains: hyperparameters, optimisation, evaluation, deployment and resources."""
 
 from typing import Literal
 
@@ -8,9 +8,9 @@ from runyard.config.losses import CrossEntropy, Loss
 from runyard.config.optimizers import AdamW, Optimizer
 from runyard.config.part import ADVANCED, BASIC, Part, Real, Whole
 from runyard.config.schedules import Cosine, Schedule
+from runyard.config.scores import Score
 from runyard.config.stopping import EarlyStopping, ReduceOnPlateau
-
-Score = Literal["accuracy", "f1_macro"]
+from runyard.config.weights import Ema, Freezing
 
 
 class Hyperparameters(Part):
@@ -111,6 +111,14 @@ class Optimization(Part):
         description="Largest norm of the gradients; empty for no limit.",
         json_schema_extra=ADVANCED,
     )
+    skip_nonfinite_steps: Whole = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        title="Skip broken steps",
+        description="Steps of an epoch that are left out when their loss is not finite; 0 ends the run at the first.",
+        json_schema_extra=ADVANCED,
+    )
     mixed_precision: bool = Field(
         default=False,
         title="Mixed precision",
@@ -129,6 +137,18 @@ class Optimization(Part):
         description="When to lower the rate.",
         json_schema_extra=ADVANCED,
     )
+    ema: Ema = Field(
+        default_factory=Ema,
+        title="Mean of the weights",
+        description="Whether a running mean of the weights is validated and saved.",
+        json_schema_extra=ADVANCED,
+    )
+    freezing: Freezing = Field(
+        default_factory=Freezing,
+        title="Freezing",
+        description="Which layers are not trained, or later than others.",
+        json_schema_extra=ADVANCED,
+    )
     checkpoint_frequency: Whole = Field(
         default=100,
         ge=0,
@@ -142,7 +162,15 @@ class Optimization(Part):
         ge=1,
         le=1000,
         title="Keep checkpoints",
-        description="Newest checkpoints that are kept beside the best one.",
+        description="Newest checkpoints that are kept beside the best ones.",
+        json_schema_extra=ADVANCED,
+    )
+    keep_best: Whole = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        title="Keep the best",
+        description="Epochs with the best monitored values whose checkpoints are kept beside the newest.",
         json_schema_extra=ADVANCED,
     )
     validation_frequency: Whole = Field(
@@ -161,7 +189,7 @@ class Evaluation(Part):
     metrics: tuple[Score, ...] = Field(
         default=("accuracy", "f1_macro"),
         title="Metrics",
-        description="Scores of each epoch, shares from 0 to 1.",
+        description="Scores of each epoch; follow the model.",
         json_schema_extra=ADVANCED,
     )
     save_best_model: bool = Field(
@@ -170,29 +198,26 @@ class Evaluation(Part):
         description="Save the weights of the best epoch, not those of the last one.",
         json_schema_extra=ADVANCED,
     )
+    samples: Whole = Field(
+        default=3,
+        ge=0,
+        le=50,
+        title="Samples",
+        description="Held-out prompts that a language model answers before and after the training.",
+        json_schema_extra=ADVANCED,
+    )
+    sample_tokens: Whole = Field(
+        default=48,
+        ge=1,
+        le=2048,
+        title="Longest answer",
+        description="Tokens after which a generated answer is cut.",
+        json_schema_extra=ADVANCED,
+    )
     benchmark: bool = Field(
         default=True,
         title="Benchmark",
         description="After the training, judge the saved model on the held-out examples.",
-        json_schema_extra=ADVANCED,
-    )
-
-
-class Monitoring(Part):
-    """What is written to the journal while the run trains."""
-
-    track_gradients: bool = Field(
-        default=True,
-        title="Gradient norm",
-        description="Write the norm of the gradients at each step.",
-        json_schema_extra=ADVANCED,
-    )
-    log_every_steps: Whole = Field(
-        default=1,
-        ge=1,
-        le=100_000,
-        title="Log every",
-        description="Steps between two points of the step curves.",
         json_schema_extra=ADVANCED,
     )
 
@@ -217,6 +242,14 @@ class Resources(Part):
         description="Where to compute; auto takes a GPU if there is one.",
         json_schema_extra=ADVANCED,
     )
+    devices: Whole = Field(
+        default=1,
+        ge=1,
+        le=64,
+        title="Devices",
+        description="Processes that train together, each with batches of its own and on a GPU of its own if there are.",
+        json_schema_extra=ADVANCED,
+    )
     threads: Whole = Field(
         default=1,
         ge=1,
@@ -231,5 +264,11 @@ class Resources(Part):
         le=4096,
         title="Memory limit",
         description="Gigabytes of memory on a CPU; empty for the server's limit.",
+        json_schema_extra=ADVANCED,
+    )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        title="Gradient checkpointing",
+        description="Compute a transformer's layers twice instead of keeping them: less memory, a third slower.",
         json_schema_extra=ADVANCED,
     )

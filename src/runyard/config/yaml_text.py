@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from runyard.core.errors import Invalid, NotFound
+from runyard.core.paths import expanded
 
 _LARGEST = 1_000_000
 
@@ -52,7 +53,7 @@ def read_yaml(source: str | Path) -> Any:
     """
     if isinstance(source, str) and ("\n" in source or ": " in source or source.strip() in ("", "{}")):
         return _parse(source, "the configuration")
-    path = Path(source).expanduser()
+    path = expanded(source)
     try:
         data = path.read_bytes() if path.stat().st_size <= _LARGEST else None
     except FileNotFoundError:

@@ -10,7 +10,8 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -54,6 +55,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = _open_locked(path)
         self._unwritten = b""
+        self._turn = threading.Lock()  # a heartbeat and mirrors write beside the training
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Append one event.
@@ -63,8 +65,20 @@ class Journal:
             TypeError: a value has no JSON form.
         """
         line = encode(event)
-        if self._unwritten:
-            line = self._unwritten + line
+        with self._turn:
+            self._put(self._unwritten + line if self._unwritten else line)
+
+    def flush(self) -> None:
+        """Write what a full disk kept back.
+
+        Raises:
+            OSError: it is still full.
+        """
+        with self._turn:
+            if self._unwritten:
+                self._put(self._unwritten)
+
+    def _put(self, line: bytes) -> None:
         try:
             written = os.write(self._fd, line)
         except OSError:
@@ -88,15 +102,16 @@ class Journal:
 
     def close(self) -> None:
         """Write what is left, sync and close; a second call does nothing."""
-        if self._fd < 0:
-            return
-        try:
-            if self._unwritten:
-                os.write(self._fd, self._unwritten)
-            self.sync()
-        finally:
-            os.close(self._fd)
-            self._fd = -1
+        with self._turn:
+            if self._fd < 0:
+                return
+            try:
+                if self._unwritten:
+                    os.write(self._fd, self._unwritten)
+                self.sync()
+            finally:
+                os.close(self._fd)
+                self._fd = -1
 
 
 def _open_locked(path: Path) -> int:
@@ -140,6 +155,10 @@ class RunJournal:
         if epoch is not None:
             event["epoch"] = epoch
         self.journal.write(event)
+
+    def histograms(self, step: int, rows: Sequence[Mapping[str, Any]], epoch: float | None = None) -> None:
+        """Append histograms of layers at one step: layer, place, kind, low, high, mean, deviation, zeros, counts."""
+        self.emit("histograms", step=step, epoch=epoch, histograms=rows)
 
     def epoch(self, epoch: int, /, *, metrics: Mapping[str, float] | None = None, **columns: Any) -> None:
         """Append a finished epoch (1-based); `columns` are those of `training_epochs`, `metrics` any others."""

@@ -24,6 +24,26 @@ def _library() -> Any:
         return None
 
 
+class _Memory(ctypes.Structure):
+    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
+
+
+def first_gpu() -> tuple[str, float, bool] | None:
+    """Return name, memory in GB (1e9 bytes) and whether it has bfloat16 of the first GPU; None where there is none."""
+    library, handle = _library(), ctypes.c_void_p()
+    if library is None or library.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle)) != 0:
+        return None
+    name, memory = ctypes.create_string_buffer(96), _Memory()
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    if (
+        library.nvmlDeviceGetName(handle, name, 96) != 0
+        or library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) != 0
+        or library.nvmlDeviceGetCudaComputeCapability(handle, ctypes.byref(major), ctypes.byref(minor)) != 0
+    ):
+        return None
+    return name.value.decode(errors="replace"), memory.total / 1e9, major.value >= 8
+
+
 def devices_in_use() -> tuple[str, ...]:
     """Return the UUIDs of the GPUs on which torch holds memory in this process; torch is never imported for that."""
     try:

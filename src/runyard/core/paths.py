@@ -20,6 +20,18 @@ def resource(name: str) -> Path:
     raise NotFound(f"The folder {name!r} of Runyard is missing.", hint="Install the package again.")
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with `~` and `~user` replaced by the home folder that they stand for.
+
+    Raises:
+        NotFound: there is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):
+        raise NotFound(f"{path}: there is no such home folder.", hint="Write the path without ~.") from None
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of one run."""
@@ -33,6 +45,10 @@ class RunFolder:
     @property
     def log(self) -> Path:
         return self.path / "run.log"
+
+    @property
+    def old_log(self) -> Path:
+        return self.path / "run.log.zst"
 
     @property
     def lock(self) -> Path:
@@ -57,9 +73,14 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class Yard:
-    """One folder that holds everything; nothing is created by naming it."""
+    """One folder that holds everything; nothing is created by naming it.
+
+    `more_datasets` and `more_models` are folders elsewhere in which data sets and base models are looked for, too.
+    """
 
     home: Path
+    more_datasets: tuple[Path, ...] = ()
+    more_models: tuple[Path, ...] = ()
 
     @property
     def store_db(self) -> Path:
@@ -100,6 +121,16 @@ class Yard:
     @property
     def datasets(self) -> Path:
         return self.home / "datasets"
+
+    @property
+    def dataset_folders(self) -> tuple[Path, ...]:
+        """Where data sets are looked for: its own folder first."""
+        return self.datasets, *self.more_datasets
+
+    @property
+    def model_folders(self) -> tuple[Path, ...]:
+        """Where base models are looked for: its own folder first."""
+        return self.models, *self.more_models
 
     @property
     def queries(self) -> Path:

@@ -1,4 +1,4 @@
-"""What is recorded of models in use, as journal events: executions, feedback, online updates and scores on tasks.
+"""What is recorded as journal events beside runs: executions, feedback, online updates, scores on tasks, data sets.
 
 Both ends check by the same table: whoever records hears what is wrong, and a line of a journal that is wrong is
 rejected. Events of one id are one record; each says again what it knows, and what it leaves out stays as it was.
@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
+
 from runyard.core.clock import now_us, to_us
 from runyard.core.errors import Invalid, Problem
 from runyard.core.ids import new_id
@@ -22,6 +24,7 @@ UPDATE_STATES = ("success", "failed", "rolled_back")
 _NAMESPACE = UUID("0f6d2c64-3a53-5c0f-8a57-5d1b7c9be0a4")
 _LONGEST_TEXT = 10_000
 _MOST_INPUTS = 1000
+_MOST_COLUMNS = 10_000
 
 
 def _text(value: Any) -> str:
@@ -105,6 +108,17 @@ def _inputs(value: Any) -> dict[str, float | str | bool | None]:
     return dict(value)
 
 
+def _plain(value: Any) -> Any:
+    """Accept lists and mappings of plain values, as JSON has them."""
+    if not isinstance(value, Mapping | list) or len(value) > _MOST_COLUMNS:
+        raise ValueError(f"is no list or mapping of at most {_MOST_COLUMNS} plain values")
+    try:
+        orjson.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
+    return value
+
+
 _OF_A_MODEL = {"agent": _text, "version": _text, "model_version_id": _uuid, "user": _text, "created_at": _moment}
 FIELDS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "execution": {**_OF_A_MODEL, "status": _one_of(EXECUTION_STATES), "latency_ms": _milliseconds, "inputs": _inputs},
@@ -127,14 +141,20 @@ FIELDS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "higher_is_better": _boolean,
         "scored_at": _moment,
     },
+    "dataset": {
+        **dict.fromkeys(("version", "name", "path", "format", "sha256"), _text),
+        **dict.fromkeys(("size_bytes", "rows"), _count),
+        **dict.fromkeys(("columns", "classes", "split"), _plain),
+    },
 }
 _SAYS = {
     "execution": ("status",),
     "feedback": ("is_positive", "was_correct_after"),
     "update": ("status",),
     "task_score": ("score",),
+    "dataset": ("version",),
 }
-_NEEDED = {"task_score": ("update_index", "task_index")}
+_NEEDED = {"task_score": ("update_index", "task_index"), "dataset": ("name", "sha256")}
 
 
 def record_id(kind: str, given: UUID | str | None) -> UUID:
@@ -186,6 +206,8 @@ def event(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise Invalid(f"This {kind} cannot be recorded.", problems=[Problem("id", str(error))]) from None
     fields = checked(kind, {name: value for name, value in values.items() if name != "id"})
+    if kind == "dataset":  # a version is one record, whoever says something of it
+        given = fields["version"]
     if given is None and kind == "task_score":  # scored anew it is still one cell of the matrix
         given = f"{fields.get('agent', 'default')}\n{fields['update_index']}\n{fields['task_index']}"
     return {"k": kind, "id": str(record_id(kind, given)), "at": now_us(), **fields}

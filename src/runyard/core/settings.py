@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.core.errors import Invalid, Problem
+from runyard.core.paths import Yard, expanded
 
+_DATA = ("", "raw", "processed", "synthetic")
+_MODELS = ("", "pretrained", "finetuned", "custom")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -23,6 +26,15 @@ class Settings:
     gpu_enabled: bool = True
     data_dir: Path | None = None
     models_dir: Path | None = None
+
+    @property
+    def yard(self) -> Yard:
+        """The yard of these settings, with the folders of theirs in which data sets and base models may lie, too."""
+        return Yard(
+            self.home,
+            tuple(self.data_dir / name for name in _DATA) if self.data_dir else (),
+            tuple(self.models_dir / name for name in _MODELS) if self.models_dir else (),
+        )
 
     @classmethod
     def from_env(cls, home: str | Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
@@ -54,10 +66,10 @@ class Settings:
 
         def folder(*names: str) -> Path | None:
             value = text(*names)
-            return Path(value).expanduser().absolute() if value else None
+            return expanded(value).absolute() if value else None
 
         settings = cls(
-            home=Path(home or text("RUNYARD_HOME") or "yard").expanduser().absolute(),
+            home=expanded(home or text("RUNYARD_HOME") or "yard").absolute(),
             enabled=flag("RUNYARD_ENABLED", "TRAINING_ENABLED"),
             max_workers=number("RUNYARD_MAX_WORKERS", min(4, os.cpu_count() or 1)),
             max_memory_mb=number("RUNYARD_MAX_MEMORY", 16384),

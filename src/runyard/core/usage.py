@@ -24,7 +24,17 @@ def memory_gb() -> float:
 
 
 def memory_peak_gb() -> float:
-    """Return the peak resident memory in GB (1e9 bytes)."""
+    """Return the peak resident memory of this process in GB (1e9 bytes).
+
+    From /proc, where there is one: what getrusage says counts in the memory of whoever started the process.
+    """
+    try:
+        with open("/proc/self/status", "rb") as status:
+            for line in status:
+                if line.startswith(b"VmHWM:"):
+                    return int(line.split()[1]) * 1024 / 1e9
+    except OSError:
+        pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT_BYTES / 1e9
 
 

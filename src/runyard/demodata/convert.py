@@ -1,7 +1,7 @@
-"""Turns the published pickles into Parquet and npz, as a child process with limits.
+"""Turns what was published into files that Runyard reads, as a child process with limits.
 
-Usage: python -m runyard.demodata.convert KIND OUT IN [IN ...]
-KIND is `watch` or `reviews`; OUT appears whole or not at all.
+Usage: python -m runyard.demodata.convert KIND OUT [IN ...]
+KIND is one of `KINDS`; OUT, a file or a folder, appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import lzma
 import os
 import resource
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ import numpy as np
 
 from runyard.core.errors import Corrupt, RunyardError
 from runyard.demodata import safe_pickle
+from runyard.demodata.dialogues import write_chats, write_functions
+from runyard.demodata.gguf_model import write_model
 
 _MEMORY_BYTES = 4 << 30
 _CPU_SECONDS = 120
@@ -66,6 +69,30 @@ def reviews(sources: Sequence[Path], target: Path) -> None:
     write_parquet(target, table)
 
 
+def gguf(sources: Sequence[Path], target: Path) -> None:
+    """Write a model of one GGUF file as a folder that transformers loads."""
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        write_model(sources[0], folder)
+
+    shutil.rmtree(target, ignore_errors=True)
+    _whole(target, write)
+
+
+def chats(sources: Sequence[Path], target: Path) -> None:
+    """Write the dialogues of a folder of YAML files as JSONL."""
+    _whole(target, lambda path: write_chats(sources[0], path))
+
+
+def functions(sources: Sequence[Path], target: Path) -> None:
+    """Write the functions of a folder of modules, or of this Python's library, as JSONL."""
+    _whole(target, lambda path: write_functions(path, *sources))
+
+
+KINDS = {"watch": watch, "reviews": reviews, "gguf": gguf, "chats": chats, "functions": functions}
+
+
 def write_parquet(target: Path, table: Mapping[str, Sequence[str]]) -> None:
     """Write columns of text as one Parquet file."""
     import pyarrow as pa
@@ -82,6 +109,8 @@ def _whole(target: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         os.replace(temporary, target)
     finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
         temporary.unlink(missing_ok=True)
 
 
@@ -95,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
     kind, target, *sources = arguments
     _limit()
     try:
-        {"watch": watch, "reviews": reviews}[kind]([Path(item) for item in sources], Path(target))
+        KINDS[kind]([Path(item) for item in sources], Path(target))
     except RunyardError as error:
         print(error.message, file=sys.stderr)
         return 1

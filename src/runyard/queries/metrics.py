@@ -17,7 +17,7 @@ def anomalies(run_id: UUID, *, limit: int) -> Query:
     return Query(
         "SELECT name, step, epoch, value, median, modified_z\n"
         "FROM metric_anomalies\n"
-        "WHERE session_id = ? AND name NOT LIKE 'system/%'\n"
+        "WHERE session_id = ? AND name NOT LIKE 'system/%' AND name NOT LIKE 'gradient_norm/%'\n"
         "ORDER BY name, step, epoch\n"
         "LIMIT ?",
         (run_id, limit),

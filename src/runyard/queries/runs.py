@@ -97,7 +97,7 @@ def names(*, limit: int = 200) -> Query:
     return Query(
         "SELECT id, name, status, queued_at\n"
         "FROM runs\n"
-        "WHERE archived_at IS NULL AND deleted_at IS NULL\n"
+        "WHERE archived_at IS NULL AND deleted_at IS NULL AND kind = 'train'\n"
         "ORDER BY status = 'running' DESC, status = 'queued' DESC, queued_at DESC, id DESC\n"
         "LIMIT ?",
         (limit,),
@@ -134,6 +134,17 @@ def demo_runs() -> Query:
 def config_of(run_id: UUID) -> Query:
     """Return name and configuration (JSON text) of one run."""
     return Query("SELECT name, config\nFROM runs\nWHERE id = ?", (run_id,))
+
+
+def classes(run_id: UUID) -> Query:
+    """Return the examples of each class in each part of a run's data; no row where there are no classes."""
+    return Query(
+        "SELECT class AS name, if(part = 'train', 'training', part) AS part, examples AS count\n"
+        "FROM run_classes\n"
+        "WHERE run_id = ?\n"
+        "ORDER BY part, count DESC, name",
+        (run_id,),
+    )
 
 
 def bill(run_id: UUID) -> Query:

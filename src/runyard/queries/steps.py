@@ -7,12 +7,20 @@ from uuid import UUID
 from runyard.queries.query import Query
 
 
-def of_run(run_id: UUID, *, points: int = 400) -> Query:
-    """Return the mean training loss of equal stretches of steps, at most about `points` of them."""
+def of_run(run_id: UUID, *, points: int = 400, between: tuple[float, float] | None = None) -> Query:
+    """Return the mean training loss of equal stretches of steps, at most about `points` of them.
+
+    Args:
+        between: a range of epochs, to look closer: its stretches are shorter.
+    """
+    inside = " AND epoch BETWEEN ? AND ?" if between else ""
     return Query(
         "SELECT max(epoch) AS epoch, max(step) AS step, avg(train_loss) AS step_loss\n"
-        "FROM (SELECT *, max(step) OVER () AS last_step FROM run_steps WHERE session_id = ?)\n"
-        "GROUP BY step // greatest(last_step // ?, 1)\n"
+        "FROM (\n"
+        "  SELECT *, max(step) OVER () - min(step) OVER () AS steps\n"
+        f"  FROM run_steps\n  WHERE session_id = ?{inside}\n"
+        ")\n"
+        "GROUP BY step // greatest(steps // ?, 1)\n"
         "ORDER BY step",
-        (run_id, points),
+        (run_id, *(between or ()), points),
     )

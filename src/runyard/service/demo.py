@@ -37,13 +37,15 @@ def prepare(rt: Runtime) -> Assets:
 
 
 def plan(rt: Runtime) -> list[RunConfig]:
-    """Return the configs of the demo in the order of launching: the longest curve first, baselines last."""
+    """Return the configs of the demo in the order of launching: the longest curve first, a language model last."""
     there = look(rt.yard)
     names = ["watch-cnn" if there.watch else "digits-cnn"]
     if there.reviews and there.model:
         names += ["reviews-lora", "reviews-encoder"]
     names.append("reviews-tfidf" if there.reviews else "descriptions-tfidf")
-    return [load_run_config(_text(name)) for name in names]
+    if there.chats:
+        names.append("chat-lora")
+    return [load_run_config(text_of(name)) for name in names]
 
 
 def launch_demo(rt: Runtime, *, launched_by: str = "demo") -> list[UUID]:
@@ -63,5 +65,6 @@ def launch_demo_if_empty(rt: Runtime, *, launched_by: str = "demo") -> list[UUID
     return launch_demo(rt, launched_by=launched_by)
 
 
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """Return the YAML of one of the demo's configurations."""
     return (files("runyard.config") / "demo" / f"{name}.yaml").read_text("utf-8")

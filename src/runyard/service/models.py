@@ -12,6 +12,7 @@ from uuid import UUID
 
 import orjson
 
+from runyard.config.reinforcement import ClassifierReward, Dpo
 from runyard.config.run import RunConfig, load_run_config
 from runyard.core import errors
 from runyard.core.errors import Conflict, Invalid, NotFound, Problem, RunyardError
@@ -25,11 +26,11 @@ _BY_VERSION = "SELECT run_id FROM model_versions WHERE agent_id = $agent AND ver
 _NEWEST = "SELECT run_id FROM model_versions WHERE agent_id = $agent ORDER BY created_at DESC, id DESC LIMIT 1"
 _KNOWN = "SELECT version FROM model_versions WHERE agent_id = $agent ORDER BY created_at DESC, id DESC LIMIT 10"
 _SAVED = """
-SELECT r.name, r.status, r.agent_id, s.model_version, s.model_sha256
+SELECT r.name, r.status, r.agent_id, s.model_version, s.model_sha256, r.config ->> '$.model.model_type' AS model_type
 FROM runs AS r LEFT JOIN training_sessions AS s ON s.id = r.id
 WHERE r.id = $id
 """
-_OF_A_KIND = "Weights go between models of one type: text_encoder, cnn1d, mlp or lstm."
+_OF_A_KIND = "Weights go between models of one type: text_encoder, causal_lm, cnn1d, mlp or lstm."
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ def find_saved(rt: Runtime, ref: str) -> Saved:
     """
     run_id = _of_version(rt, *found.groups()) if (found := _VERSION.fullmatch(ref)) else resolve(rt, ref)
     row = rt.store.live(_SAVED, {"id": str(run_id)}).row(0, named=True)
+    if row["model_type"] == "own_module":
+        raise Conflict(
+            f"Run {row['name'] or run_id} trained a module of its own script, which alone can use it.",
+            hint="Load model.safetensors of its folder into that module: docs/own-modules.md.",
+        )
     if not row["model_sha256"]:
         raise Conflict(
             f"Run {row['name'] or run_id} has saved no model: it is {row['status']}.",
@@ -103,6 +109,21 @@ def pin_source(rt: Runtime, config: RunConfig) -> RunConfig:
     if hashlib.sha256(manifest.read_bytes()).hexdigest() != saved.sha256:
         raise errors.Corrupt(f"The model of run {saved.run_id} is not what it saved.", hint="Start from another one.")
     return config.model_copy(update={"start_from": str(saved.run_id)})
+
+
+def pin_reward(rt: Runtime, config: RunConfig) -> RunConfig:
+    """Return a config whose reward is a saved classifier with the run that saved it by its id.
+
+    Raises:
+        NotFound, Conflict: as `find_saved`.
+    """
+    algorithm = config.reinforcement
+    if config.training_type != "reinforcement" or isinstance(algorithm, Dpo):
+        return config
+    if not isinstance(algorithm.reward, ClassifierReward):
+        return config
+    reward = algorithm.reward.model_copy(update={"model": str(find_saved(rt, algorithm.reward.model).run_id)})
+    return config.model_copy(update={"reinforcement": algorithm.model_copy(update={"reward": reward})})
 
 
 def judge(rt: Runtime, ref: str, data: Path | None = None) -> Judged:

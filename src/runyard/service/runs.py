@@ -15,11 +15,16 @@ from uuid import UUID
 import orjson
 import psutil
 
-from runyard.config.run import load_run_config, parse_run_config
+from runyard.config.nested import merged
+from runyard.config.run import RunConfig, load_run_config, parse_run_config
 from runyard.core.clock import now_us
 from runyard.core.errors import Conflict, Invalid, NotFound, Problem, Unavailable
+from runyard.data.sources import find_source
+from runyard.data.version import check_held, version_of
 from runyard.runtime import Runtime
-from runyard.service.launch import pump, queue, start_queued
+from runyard.service import checkpoints
+from runyard.service.families import open_children
+from runyard.service.launch import check_enabled, pump, queue, start_queued
 from runyard.service.liveness import is_alive, last_sign_us
 
 _BY_NAME = "SELECT id FROM runs WHERE name = $ref ORDER BY deleted_at IS NOT NULL, queued_at DESC"
@@ -36,7 +41,7 @@ WHERE name = $metric AND finite_points > 0 AND session_id NOT IN (SELECT id FROM
 ORDER BY CASE WHEN goal = 'min' THEN min_value ELSE -max_value END, id LIMIT 1
 """
 _STATE = """
-SELECT id, name, status, attempt, host, pid, pid_created, launched_by, started_at, ended_at, deleted_at, config,
+SELECT id, kind, name, status, attempt, host, pid, pid_created, launched_by, started_at, ended_at, deleted_at, config,
   config_digest
 FROM runs WHERE id = $id
 """
@@ -47,6 +52,7 @@ class RunState:
     """How a run stands, from the store itself."""
 
     id: UUID
+    kind: str
     name: str | None
     status: str
     attempt: int
@@ -134,6 +140,13 @@ def cancel(rt: Runtime, ref: str, *, by: str, force: bool = False) -> RunState:
     except OSError as error:
         raise Unavailable(f"{folder.cancel} cannot be written: {error.strerror}.") from error
     rt.record(run.id, "cancel_requested", attempt=run.attempt, by=by)
+    if run.kind == "compare":
+        rt.record(run.id, "ended", attempt=run.attempt, status="cancelled")
+        for child in open_children(rt, run.id):
+            with suppress(Conflict):  # it ended in the meantime
+                cancel(rt, str(child), by=by, force=force)
+        rt.store.ingest(verb="cancel", wait_seconds=5.0)
+        return state(rt, run.id)
     if run.status == "queued":
         rt.record(run.id, "ended", attempt=run.attempt, status="cancelled")
     elif force:
@@ -156,7 +169,8 @@ def _signal(run: RunState, number: signal.Signals) -> None:
         if number == signal.SIGKILL:  # a run may have children of its own
             targets = family
         else:
-            targets = [member for member in family if "runyard.train" in member.cmdline()[:3]]
+            # torchrun starts its own as `python -u -m runyard.train`; its own words are further to the right.
+            targets = [member for member in family if "runyard.train" in member.cmdline()[:4]]
         for target in targets:
             with suppress(psutil.NoSuchProcess):
                 target.send_signal(number)
@@ -172,40 +186,81 @@ def resume(rt: Runtime, ref: str, *, by: str, changes: Mapping[str, Any] | None 
     Raises:
         NotFound: there is no such run, or its folder is gone.
         Conflict: it has not ended, it is completed or deleted, or it belongs to a script of its own.
-        Invalid: the changed config cannot be used.
+        Invalid: the changed config cannot be used, or the data changed since the last attempt.
+        Denied: training is switched off.
+    """
+    check_enabled(rt)
+    run, config = broken_off(rt, ref, or_completed=False)
+    if changes:
+        config = parse_run_config(merged(run.config, dict(changes)))
+    cause = f"attempt {run.attempt + 1}: resumed by {by}"
+    return begin_next(rt, run, config, by=by, start=start, changes=dict(changes or {}), cause=cause)
+
+
+def broken_off(rt: Runtime, ref: str, *, or_completed: bool = True) -> tuple[RunState, RunConfig]:
+    """Return a run that has ended and could have another attempt, with its config; one whose process is gone is lost.
+
+    Raises:
+        NotFound: there is no such run, or its folder is gone.
+        Conflict: it has not ended, it is deleted or, unless wanted, completed, or it belongs to a script of its own.
     """
     run = state(rt, resolve(rt, ref))
     name = run.name or str(run.id)
-    if run.status == "running" and run.pid and not is_alive(run.pid, run.pid_created, run.host):
-        seen = last_sign_us(rt.yard.run(run.id), run.started_at)
-        rt.record(run.id, "lost", attempt=run.attempt, by=os.getpid(), last_seen=seen)
-    elif not run.has_ended:
+    if not run.has_ended and not lost_if_gone(rt, run):
         raise Conflict(f"Run {name} is {run.status}.", hint=f"Cancel it first: runyard cancel {run.id}")
     if run.deleted_at:
         raise Conflict(f"Run {name} is deleted.", hint=f"First: runyard undelete {run.id}")
-    if run.status == "completed":
+    if run.kind == "compare":
+        raise Conflict(f"{name} is a comparison.", hint="Resume those of its runs that failed, or start it again.")
+    if run.status == "completed" and not or_completed:
         raise Conflict(f"Run {name} is completed; there is nothing to resume.", hint="Launch its config again.")
     if run.launched_by == "sdk":
         raise Conflict(f"Run {name} was logged by a script of its own.", hint="Start that script again.")
     folder = rt.yard.run(run.id)
     if not folder.config.exists():
         raise NotFound(f"The folder of run {name} is gone.", hint="Launch its config again.")
-    config = load_run_config(folder.config)
-    if changes:
-        config = parse_run_config(_merged(run.config, changes))
-    folder.cancel.unlink(missing_ok=True)
-    launched_by = by if start else "foreground"
-    queue(rt, run.id, config, attempt=run.attempt + 1, launched_by=launched_by, changes=dict(changes or {}))
+    return run, load_run_config(folder.config)
+
+
+def lost_if_gone(rt: Runtime, run: RunState) -> bool:
+    """Record that a running run is lost if its process is gone; return whether it was."""
+    if run.status != "running" or not run.pid or is_alive(run.pid, run.pid_created, run.host):
+        return False
+    seen = last_sign_us(rt.yard.run(run.id), run.started_at)
+    rt.record(run.id, "lost", attempt=run.attempt, by=os.getpid(), last_seen=seen)
+    return True
+
+
+def begin_next(
+    rt: Runtime,
+    run: RunState,
+    config: RunConfig,
+    *,
+    by: str,
+    start: bool,
+    back_to: int | None = None,
+    **about: Any,
+) -> UUID:
+    """Queue the next attempt of a run; returns its id.
+
+    Args:
+        start: False leaves starting it to the caller.
+        back_to: the step behind which its checkpoints are put aside; where this fails, they stay.
+        about: what else the attempt's row says.
+
+    Raises:
+        NotFound: the data are gone.
+        Invalid: the data changed since the last attempt.
+        Unavailable: the yard cannot be written.
+    """
+    folder = rt.yard.run(run.id)
+    if version := version_of(find_source(config.training_data, rt.yard)):
+        check_held(folder, version)
+    with checkpoints.gone_back(folder, back_to, run.attempt):
+        folder.cancel.unlink(missing_ok=True)
+        queue(rt, run.id, config, attempt=run.attempt + 1, launched_by=by if start else "foreground", **about)
     if start:
         start_queued(rt)
     else:
         rt.store.ingest(verb="resume", wait_seconds=5.0)
     return run.id
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for name, value in changes.items():
-        inner = merged.get(name)
-        merged[name] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
-    return merged

@@ -1,4 +1,4 @@
-"""The thresholds behind verdicts: those of the definitions, and what a workspace has set instead."""
+"""The thresholds behind verdicts and the rules of retention: as they are defined, and what was set instead."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars as pl
 from runyard.core.errors import Invalid, Problem
 from runyard.core.paths import resource
 from runyard.runtime import Runtime
+from runyard.service.retention import RULES
 
 PEAK = "peak_flops "
 _CALL = re.compile(r"threshold\(of_workspace, '([a-z_]+)', ([0-9.]+)\)")
@@ -34,10 +35,11 @@ def listing(rt: Runtime) -> pl.DataFrame:
 
     Columns: name, workspace (NULL is every one), value, as_defined (NULL for the peak of a device).
     """
+    all_defined: dict[str, float | None] = {**defined(), **RULES}
     chosen = rt.store.read(_CHOSEN).to_dicts() if rt.store.version else []
-    rows = [(row["name"], row["workspace"], row["value"], defined().get(row["name"])) for row in chosen]
+    rows = [(row["name"], row["workspace"], row["value"], all_defined.get(row["name"])) for row in chosen]
     named = {name for name, *_ in rows}
-    rows += [(name, None, value, value) for name, value in defined().items() if name not in named]
+    rows += [(name, None, value, value) for name, value in all_defined.items() if name not in named]
     schema = {"name": pl.String, "workspace": pl.String, "value": pl.Float64, "as_defined": pl.Float64}
     return pl.DataFrame(sorted(rows, key=lambda row: (row[0], row[1] or "")), schema, orient="row")
 
@@ -52,8 +54,10 @@ def choose(rt: Runtime, name: str, value: float | None, *, workspace: str | None
         Unavailable: the yard is busy or cannot be written.
     """
     problems = []
-    if name not in defined() and not (name.startswith(PEAK) and name.removeprefix(PEAK).strip()):
-        problems.append(Problem("name", f"{name!r} is no threshold", (*defined(), f"{PEAK}DEVICE")))
+    if name not in {**defined(), **RULES} and not (name.startswith(PEAK) and name.removeprefix(PEAK).strip()):
+        problems.append(Problem("name", f"{name!r} is no threshold", (*defined(), *RULES, f"{PEAK}DEVICE")))
+    if name in RULES and workspace is not None:
+        problems.append(Problem("workspace", f"{name} holds for the whole yard"))
     if value is not None and not (math.isfinite(value) and value > 0):
         problems.append(Problem("value", f"{value!r} is no number above 0"))
     if workspace is not None and not workspace.strip():

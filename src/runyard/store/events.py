@@ -15,8 +15,9 @@ from runyard.core.records import END_OF_TIME_US
 QUIET_KINDS = ("checkpoint", "notice")  # frequent, and no row of a run follows from them: see fold_runs.sql
 RUN_EVENT_KINDS = frozenset(
     (
-        *("queued", "spawned", "started", "planned", "checkpoint", "notice"),
-        *("early_stop", "cancel_requested", "lost", "ended", "changed", "metric", "benchmark", "transferred"),
+        *("queued", "estimated", "spawned", "started", "planned", "checkpoint", "notice"),
+        *("early_stop", "cancel_requested", "lost", "ended", "changed", "metric"),
+        *("benchmark", "transferred", "samples", "gave_up"),
     )
 )
 ENDINGS = ("completed", "failed", "cancelled")

@@ -158,12 +158,13 @@ def _fold_runs(cursor: duckdb.DuckDBPyConnection, runs: Iterable[UUID]) -> bool:
     execute(cursor, _TOUCH, {"touched": touched})
     execute(cursor, sql("drop_facts"))
     execute(cursor, sql("fold_runs"))
-    in_order, curves, ended, versions = execute(cursor, sql("touched")).fetchone() or (True,) * 4
+    in_order, curves, ended, versions, samples = execute(cursor, sql("touched")).fetchone() or (True,) * 5
     for name, is_needed in (
         ("fold_order", in_order),
         ("fold_progress", curves),
         ("fold_flags", curves and ended),
         ("fold_versions", versions),
+        ("fold_samples", samples),
     ):
         if is_needed:
             execute(cursor, sql(name))

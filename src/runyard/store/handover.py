@@ -17,7 +17,7 @@ from runyard.store.lease import quoted, translated
 from runyard.store.migrate import applied, migrations, refuse_newer
 from runyard.store.snapshots import private_connection
 
-_EVENT_TABLES = ("run_events", "training_epochs", "metrics", "recorded_events")
+_EVENT_TABLES = ("run_events", "training_epochs", "metrics", "histograms", "recorded_events")
 _ROWS_AT_ONCE = 10_000
 _NAMES = "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'yard' ORDER BY table_name"
 _THEIR_TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'theirs'"
@@ -89,7 +89,7 @@ def missing_events(yard: Yard, handover: Path) -> Iterator[dict[str, Any] | str]
         Corrupt: the file is none of a yard, is damaged, or a newer version wrote it.
     """
     with _both(yard, handover) as duck:
-        for name in ("run_events", "epochs", "metrics", "recorded_events"):
+        for name in ("run_events", "epochs", "metrics", "histograms", "recorded_events"):
             statement = (resource("sql") / "merge" / f"{name}.sql").read_text(encoding="utf-8")
             try:
                 found = duck.execute(statement)

@@ -19,7 +19,7 @@ from runyard.core.errors import Invalid
 from runyard.store.events import RecordEvent, RunEvent, read_event
 from runyard.store.statements import execute, sql
 
-BULK_KINDS = ("epoch", "metrics")
+BULK_KINDS = ("epoch", "metrics", "histograms")
 _USUAL_LENGTH = 16 << 20  # DuckDB's own default; a longer line is read with all the room it needs
 _KEPT_BYTES = 4 << 20
 _OWN = threading.local()  # a file in memory for each thread: to make its pages takes longer than to fill them
@@ -27,7 +27,7 @@ _TRY = "CREATE OR REPLACE TEMP TABLE tried AS "
 # DuckDB quotes the line, and may cut it inside a character: its message is no UTF-8 then.
 _UNREADABLE = (duckdb.ProgrammingError, duckdb.DataError, UnicodeDecodeError)
 _WHERE = re.compile(r"^.* in file .* in line \d+: ")  # the file is ours, the line has its address beside it
-_NOT_NUMBERS = {"k", "run", "metrics"}
+_NOT_NUMBERS = {"k", "run", "metrics", "histograms"}
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -119,7 +119,9 @@ def fold_lines(cursor: duckdb.DuckDBPyConnection, data: Sequence[bytes]) -> tupl
         Unreadable: a line is no event, or blank.
     """
     points = sql("points") if any(b"[" in part for part in data) else ""  # no list: no line has free metrics
+    pictures = sql("histograms") if any(b'"histograms"' in part for part in data) else ""
     statement = sql("fold_lines").replace("{read_lines}", sql("read_lines")).replace("{points}", points)
+    statement = statement.replace("{histograms}", pictures)
     try:
         with _file(data) as path:
             row = execute(cursor, statement, {"file": path, "longest": _longest(data)}).fetchone()
@@ -196,9 +198,9 @@ def _looks_good(text: bytes) -> bool:
     """Guess whether DuckDB will read a line: a wrong guess costs time, nothing else."""
     try:
         event = json.loads(text)
-        metrics = event.get("metrics", [])
-        return not any(isinstance(event[name], str | list | dict) for name in event.keys() - _NOT_NUMBERS) and (
-            isinstance(metrics, list) and all(isinstance(metric, dict) for metric in metrics)
+        lists = [event.get(name, []) for name in ("metrics", "histograms")]
+        return not any(isinstance(event[name], str | list | dict) for name in event.keys() - _NOT_NUMBERS) and all(
+            isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in lists
         )
     except (ValueError, RecursionError, AttributeError):
         return False
@@ -217,7 +219,7 @@ def _is_other_event(text: bytes) -> bool:
 
 
 def set_aside(lines: Lines, place: int, kind: str | None, sifted: Sifted) -> None:
-    """Put a line that is no usable epoch or metrics where it belongs: to other events or the rejected."""
+    """Put a line that is no usable epoch, metrics or histograms where it belongs: to other events or the rejected."""
     address, text = lines.address(place), lines.text(place)
     if kind in BULK_KINDS:
         reason = "run, at, attempt, epoch or a count is missing, or is not a whole number in range"

@@ -21,7 +21,7 @@ from runyard.store.migrate import applied, migrate, refuse_newer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KEPT_TABLES = ("settings", "prices")  # the control plane: no journal holds these
+KEPT_TABLES = ("settings", "prices", "presets")  # the control plane: no journal holds these
 
 
 def rebuild(yard: Yard, lease: Lease) -> Folded:
@@ -70,7 +70,10 @@ def _control_plane(lease: Lease) -> dict[str, pa.Table] | None:
     try:
         with lease.reading(patience_seconds=10.0) as cursor:
             versions = applied(cursor)
-            tables = {table: cursor.sql(f"FROM {table}").to_arrow_table() for table in KEPT_TABLES}
+            there = {name for (name,) in cursor.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+            tables = {
+                table: cursor.sql(f"FROM {table}").to_arrow_table() for table in KEPT_TABLES if table in there
+            }  # the store of an older version has fewer
     except NotFound:
         return {}
     except Corrupt as error:

@@ -9,26 +9,41 @@ from pathlib import Path
 from runyard.core.paths import RunFolder
 from runyard.train.interruption import Interruption
 
+_TAKEN = 3
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the attempt unless somebody runs it already; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runyard.train", description=__doc__)
     parser.add_argument("folder", type=Path, help="the folder of the run, with its config.yaml")
     parser.add_argument("--attempt", type=int, default=1, help="number of this incarnation, from 1")
+    parser.add_argument("--together", action="store_true", help="torchrun started this process as one of several")
     parser.add_argument("--part", action="store_true", help="it is part of another run: its model is no version")
     given = parser.parse_args(arguments)
     folder = RunFolder(given.folder.absolute())
     if not folder.config.is_file():
         parser.error(f"{folder.config} does not exist")
+    interruption = Interruption()
+    if given.together and (rank := int(os.environ["RANK"])):
+        interruption.install()
+        set_environment(folder)
+        from runyard.train.follower import follow
+        from runyard.train.parallel import end
+
+        end(follow(folder, given.attempt, rank, interruption))
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     if not _take(lock, given.attempt):
-        return 0
-    interruption = Interruption()
+        return _TAKEN if given.together else 0  # torchrun then ends the others, too
     interruption.install()
     set_environment(folder)
     from runyard.train.runner import run_attempt
 
-    return run_attempt(folder, given.attempt, interruption, is_part=given.part)
+    code = run_attempt(folder, given.attempt, interruption, is_part=given.part, together=given.together)
+    if given.together:
+        from runyard.train.parallel import end
+
+        end(code)
+    return code
 
 
 def _take(lock: int, attempt: int) -> bool:

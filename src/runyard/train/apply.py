@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from runyard.core.errors import RunyardError
-from runyard.core.paths import RunFolder, Yard
+from runyard.core.paths import RunFolder
+from runyard.core.settings import Settings
 from runyard.train.__main__ import set_environment
 
 
@@ -42,7 +43,7 @@ def _lines(verb: str, folder: RunFolder, sha256: str, path: Path | None) -> byte
     from runyard.train.benchmark import benchmark
     from runyard.train.saved import load_saved
 
-    config, yard = load_run_config(folder.config), Yard(folder.path.parent.parent)
+    config, yard = load_run_config(folder.config), Settings.from_env(folder.path.parent.parent).yard
     model = load_saved(folder.model, sha256)
     rows: list[dict[str, Any]]
     if verb == "predict":

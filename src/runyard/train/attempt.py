@@ -16,7 +16,7 @@ from runyard.train.progress import Progress
 
 @dataclass(frozen=True)
 class Attempt:
-    """One incarnation of a run."""
+    """One incarnation of a run; `together` where torchrun started this process as one of several."""
 
     folder: RunFolder
     yard: Yard
@@ -25,6 +25,7 @@ class Attempt:
     pen: RunJournal
     interruption: Interruption
     progress: Progress
+    together: bool = False
 
     def started(self, device: str, accelerators: int) -> None:
         """Journal the start, then hold a CPU run to its memory limit: called once the imports are done."""

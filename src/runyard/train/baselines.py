@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from runyard.config.models import EncoderLogreg, TfidfLogreg
 from runyard.config.run import RunConfig
-from runyard.config.sources import find_model
 from runyard.core import usage
 from runyard.core.paths import Yard
+from runyard.data.sources import find_model
 from runyard.train.attempt import Attempt
 from runyard.train.outcome import Outcome
 from runyard.train.scores import classification_scores, numbered
-from runyard.train.text_data import TextData, read_text_data
+from runyard.train.text_data import Notice, TextData, read_text_data
 
 _LEAST_PROBABILITY = 1e-15
 
@@ -34,11 +34,13 @@ def run_baseline(attempt: Attempt, folder: Path) -> Outcome:
 
         set_determinism(config.seed, config.resources.threads, torch.device("cpu"))
     attempt.started("cpu", accelerators=1)
-    data = read_text_data(config, yard)
+    data = read_text_data(config, yard, attempt.notice)
     began, cpu_began = time.perf_counter(), time.process_time()
     base_model = part.base_model if isinstance(part, EncoderLogreg) else None
     pen.emit("planned", total_epochs=1, total_steps=1, base_model=base_model, **data.facts)
-    x, saved, tokens = _tfidf(part, data) if isinstance(part, TfidfLogreg) else _encoded(part, config, yard, data)
+    x, saved, tokens = (
+        _tfidf(part, data) if isinstance(part, TfidfLogreg) else _encoded(part, config, yard, data, attempt.notice)
+    )
     y = numbered(data.labels, data.classes)
     model = LogisticRegression(C=part.inverse_regularization, max_iter=1000, random_state=config.seed)
     model.fit(x[data.training], y[data.training])
@@ -83,13 +85,22 @@ def _tfidf(part: TfidfLogreg, data: TextData) -> tuple[Any, dict[str, Any], None
     return vectorizer.transform(data.texts), saved, None
 
 
-def _encoded(part: EncoderLogreg, config: RunConfig, yard: Yard, data: TextData) -> tuple[Any, dict[str, Any], int]:
+def _encoded(
+    part: EncoderLogreg, config: RunConfig, yard: Yard, data: TextData, notice: Notice
+) -> tuple[Any, dict[str, Any], int]:
     import torch
 
-    from runyard.train.encoder import features_of, load_encoder, tokenized
+    from runyard.train.encoder import check_length, features_of, load_encoder, tokenized
+    from runyard.train.token_cache import cached_tokens
 
-    encoder, tokenizer = load_encoder(find_model(part.base_model, yard))
-    rows, _ = tokenized(tokenizer, encoder, data.texts, config.hyperparameters.max_length)
+    folder, longest = find_model(part.base_model, yard), config.hyperparameters.max_length
+    encoder, tokenizer = load_encoder(folder)
+    check_length(tokenizer, encoder, longest)
+    given = (yard, config.training_data, data.sha256, folder, longest, data.texts)
+    rows, cut = cached_tokens(*given, lambda: tokenized(tokenizer, encoder, data.texts, longest))
+    if cut:
+        message = f"{cut} of {len(rows)} texts are longer than {longest} tokens and were cut."
+        notice("info", message, "Raise hyperparameters.max_length to read more of them.")
     padding = tokenizer.pad_token_id or 0
     features = features_of(encoder, rows, padding, config.hyperparameters.batch_size, torch.device("cpu"))
     saved = {"encoder": encoder, "tokenizer": tokenizer, "max_length": config.hyperparameters.max_length}

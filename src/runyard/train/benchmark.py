@@ -1,12 +1,13 @@
 """Benchmarks of a saved model: its scores on a suite, and how fast it is on this machine's CPU."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from runyard.config.scores import better
 from runyard.core.errors import Invalid
 from runyard.core.ids import new_id
-from runyard.train.saved import SavedModel
+from runyard.train.saved import SavedLanguageModel, SavedModel
 from runyard.train.scores import classification_scores, numbered
 from runyard.train.suites import Suite
 
@@ -14,7 +15,9 @@ _WARM_UP = 8
 _LEAST_SECONDS, _MOST_PASSES = 0.2, 20
 
 
-def benchmark(model: SavedModel, suite: Suite, metrics: Iterable[str], version_id: str) -> list[dict[str, Any]]:
+def benchmark(
+    model: SavedModel | SavedLanguageModel, suite: Suite, metrics: Iterable[str], version_id: str
+) -> list[dict[str, Any]]:
     """Return the `benchmark` events of a model on a suite, one for each metric, without run and time.
 
     Short suites are passed several times, so that the speed is that of a fifth of a second at least.
@@ -22,6 +25,8 @@ def benchmark(model: SavedModel, suite: Suite, metrics: Iterable[str], version_i
     Raises:
         Invalid: no label of the suite is a class of the model.
     """
+    if isinstance(model, SavedLanguageModel):
+        return _of_language(model, suite, list(metrics), version_id)
     strange = sorted(set(suite.labels) - set(model.classes))
     if len(strange) == len(set(suite.labels)):
         raise Invalid(
@@ -46,6 +51,17 @@ def benchmark(model: SavedModel, suite: Suite, metrics: Iterable[str], version_i
     return score_rows(suite, scores, version_id, **rates)
 
 
+def _of_language(
+    model: SavedLanguageModel, suite: Suite, metrics: Sequence[str], version_id: str
+) -> list[dict[str, Any]]:
+    """One pass is enough: it takes long, and all of it is the model's work."""
+    began, cpu_began = time.perf_counter(), time.process_time()
+    scores = model.scores(suite.inputs, metrics)
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+    rates = {"speed_score": len(suite.inputs) / seconds, "efficiency_score": len(suite.inputs) / cpu_seconds}
+    return score_rows(suite, scores, version_id, **rates)
+
+
 def score_rows(
     suite: Suite, scores: Mapping[str, float], version_id: str, **rates: float | None
 ) -> list[dict[str, Any]]:
@@ -56,9 +72,9 @@ def score_rows(
             "model_version_id": version_id,
             "benchmark_name": f"{suite.name}:{metric}",
             "metric": metric,
-            "higher_is_better": True,
+            "higher_is_better": better(metric) == "max",
             "accuracy_score": score,
-            "n_examples": len(suite.labels),
+            "n_examples": len(suite.inputs),
             **rates,
         }
         for metric, score in scores.items()

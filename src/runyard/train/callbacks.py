@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
-import torch
-
 from runyard.config.run import RunConfig
+from runyard.config.scores import better
 from runyard.config.stopping import EarlyStopping, ReduceOnPlateau
+from runyard.train.checkpoint import checkpoint_name
 from runyard.train.progress import Progress
 
 
@@ -27,7 +27,9 @@ class Action(Flag):
 
 
 class Callback(Protocol):
-    """Two questions, and a state that travels with the checkpoints."""
+    """Two questions, and a state that travels with the checkpoints; `judges` says that it compares epochs."""
+
+    judges: bool
 
     def after_step(self, progress: Progress) -> Action:
         """Say what is due after an optimizer step."""
@@ -48,6 +50,8 @@ class Callback(Protocol):
 
 class Quiet:
     """A callback that never asks for anything: what others start from."""
+
+    judges = False
 
     def after_step(self, progress: Progress) -> Action:
         return Action.NOTHING
@@ -74,15 +78,24 @@ class Every(Quiet):
 
 
 class Best(Quiet):
-    """Marks the epochs that are strictly better than all before; a value that is not finite never is."""
+    """Marks the epochs that are strictly better than all before; a value that is not finite never is.
 
-    def __init__(self, rule: EarlyStopping) -> None:
-        self._rule = rule
+    Of the `keep` best ones it ranks the checkpoints; of equal ones the earlier comes first.
+    """
+
+    judges = True
+
+    def __init__(self, rule: EarlyStopping, keep: int = 1) -> None:
+        self._rule, self._keep = rule, keep
         self._best = math.inf
 
     def after_epoch(self, progress: Progress, scores: Mapping[str, float]) -> Action:
         value = _oriented(self._rule, scores)
-        if not math.isfinite(value) or value >= self._best:
+        if not math.isfinite(value):
+            return Action.NOTHING
+        ranked = [*progress.ranked, (value, checkpoint_name(progress.step))]
+        progress.ranked = sorted(ranked, key=lambda one: one[0])[: self._keep]
+        if value >= self._best:
             return Action.NOTHING
         self._best = value
         return Action.BEST
@@ -96,6 +109,8 @@ class Best(Quiet):
 
 class StopEarly(Quiet):
     """Stops after `patience` epochs in a row without a gain of more than the threshold."""
+
+    judges = True
 
     def __init__(self, rule: EarlyStopping) -> None:
         self._rule = rule
@@ -125,12 +140,17 @@ def _oriented(rule: EarlyStopping, scores: Mapping[str, float]) -> float:
 class Plateau(Quiet):
     """Lowers the scale of the rate by torch's own rule."""
 
+    judges = True
+    _counted = ("best", "cooldown_counter", "num_bad_epochs", "last_epoch")
+
     def __init__(self, rule: ReduceOnPlateau) -> None:
+        import torch  # here, since the models of scikit-learn stop early, too, and do without it
+
         self._rule = rule
         self._scale = torch.optim.SGD([torch.zeros(1)], lr=1.0)  # the rule wants an optimizer to turn down
         self._judge = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self._scale,
-            mode="min" if rule.monitor == "val_loss" else "max",
+            mode=better(rule.monitor),
             factor=rule.factor,
             patience=rule.patience,
             threshold=rule.threshold,
@@ -143,10 +163,12 @@ class Plateau(Quiet):
         return Action.NOTHING
 
     def state(self) -> dict[str, Any]:
-        return {"judge": self._judge.state_dict(), "scale": self._scale.param_groups[0]["lr"]}
+        judged = self._judge.state_dict()
+        return {"judge": {name: judged[name] for name in self._counted}, "scale": self._scale.param_groups[0]["lr"]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._judge.load_state_dict(state["judge"])
+        # Not the rule's settings: a fork or a later attempt may have others.
+        self._judge.load_state_dict({name: state["judge"][name] for name in self._counted})
         self._scale.param_groups[0]["lr"] = state["scale"]
 
 
@@ -172,7 +194,7 @@ def usual_callbacks(config: RunConfig, signalled: Event, request: Path) -> list[
     callbacks: list[Callback] = [
         Every(optimization.validation_frequency, Action.VALIDATE),
         Every(optimization.checkpoint_frequency, Action.CHECKPOINT),
-        Best(rule),
+        Best(rule, optimization.keep_best),
         CancelWatch(signalled, request),
     ]
     if rule.enabled:

@@ -8,7 +8,7 @@ import errno
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from runyard.train.files import sha256_of, sync_path
+from runyard.train.patience import HARDLY_FREE
 
 _WEIGHTS, _STATE, _MANIFEST = "model.safetensors", "state.pt", "manifest.json"
-_HARDLY_FREE = 1_000_000
 Weights = dict[str, torch.Tensor]
 
 
@@ -42,9 +42,14 @@ class Loaded:
     state: dict[str, Any]
 
 
-def trained_weights(model: torch.nn.Module) -> Weights:
-    """Return what training changes: trainable parameters and buffers, tied ones once, on the CPU."""
-    frozen = {name for name, parameter in model.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
+def trained_weights(model: torch.nn.Module, also: Collection[str] = ()) -> Weights:
+    """Return what training changes: trainable parameters and buffers, tied ones once, on the CPU.
+
+    Args:
+        also: names of parameters that are frozen now, but not for good.
+    """
+    named = model.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in named if not parameter.requires_grad and name not in also}
     kept: Weights = {}
     seen: set[int] = set()
     for name, tensor in model.state_dict().items():
@@ -59,8 +64,22 @@ def checkpoint_name(step: int) -> str:
     return f"step-{step:08d}"
 
 
-def save_checkpoint(folder: Path, name: str, weights: Weights, state: dict[str, Any], *, best: str, keep: int) -> Saved:
-    """Write a checkpoint and drop those that are not among the newest `keep` nor named as best by one of them.
+def save_checkpoint(
+    folder: Path,
+    name: str,
+    weights: Weights,
+    state: dict[str, Any],
+    *,
+    best: str,
+    keep: int,
+    ranked: Sequence[str] = (),
+) -> Saved:
+    """Write a checkpoint and drop those that are not among the newest `keep` nor named as good by one of them.
+
+    Those of later steps are dropped, too: an attempt left them behind that this one could not go on from.
+
+    Args:
+        ranked: the checkpoints of the best epochs, the best one first; `best` is kept with them.
 
     Raises:
         OSError: the disk is full; the checkpoints before stay as they are.
@@ -71,7 +90,12 @@ def save_checkpoint(folder: Path, name: str, weights: Weights, state: dict[str, 
     try:
         save_file(weights, beside / _WEIGHTS)
         torch.save(state, beside / _STATE)
-        manifest = {"best": best, "sha256": {file: sha256_of(beside / file) for file in (_WEIGHTS, _STATE)}}
+        manifest = {
+            "best": best,
+            "ends_epoch": _ends_epoch(state),
+            "ranked": list(ranked),
+            "sha256": {file: sha256_of(beside / file) for file in (_WEIGHTS, _STATE)},
+        }
         (beside / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), "utf-8")
         for file in (_WEIGHTS, _STATE, _MANIFEST):
             sync_path(beside / file)
@@ -80,25 +104,42 @@ def save_checkpoint(folder: Path, name: str, weights: Weights, state: dict[str, 
         beside.rename(final)
     except BaseException as error:
         # safetensors and torch have errors of their own for a full disk.
-        full = shutil.disk_usage(folder).free < _HARDLY_FREE
+        full = shutil.disk_usage(folder).free < HARDLY_FREE
         shutil.rmtree(beside, ignore_errors=True)
         if isinstance(error, Exception) and full:
             raise OSError(errno.ENOSPC, f"no space left for the checkpoint {name}") from error
         raise
     sync_path(folder)
-    _prune(folder, keep)
+    _prune(folder, keep, newest=name)
     size = sum(path.stat().st_size for path in final.iterdir())
     return Saved(final, size, sha256_of(final / _MANIFEST))
 
 
-def load_newest(folder: Path, complain: Callable[[str], None]) -> Loaded | None:
-    """Return the newest checkpoint that is whole, with the best one it names; says which ones are damaged."""
+def is_in_order(state: dict[str, Any], order: dict[str, int]) -> bool:
+    """Return whether batches go on from a checkpoint where it was: at the end of an epoch, or in the same order."""
+    return _ends_epoch(state) or bool(state.get("order", order) == order)
+
+
+def _ends_epoch(state: dict[str, Any]) -> bool:
+    return not state.get("progress", {}).get("batch", 0)
+
+
+def load_newest(
+    folder: Path, complain: Callable[[str], None], fits: Callable[[dict[str, Any]], bool] = lambda state: True
+) -> Loaded | None:
+    """Return the newest checkpoint that is whole, with the best one it names; says which ones are not used and why.
+
+    Args:
+        fits: whether a run can go on from a state.
+    """
     for name in reversed(_names(folder)):
         try:
             manifest = _checked(folder / name)
             if manifest["best"] and manifest["best"] != name:
                 _checked(folder / manifest["best"])
             state = torch.load(folder / name / _STATE, weights_only=True, map_location="cpu")
+            if not fits(state):
+                raise ValueError("it is inside an epoch whose batches were others")
             return Loaded(name, load_file(folder / name / _WEIGHTS), state)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, an older one may be whole
             complain(f"The checkpoint {name} cannot be used ({error}); going one back.")
@@ -115,14 +156,25 @@ def load_weights(folder: Path, name: str) -> Weights:
     return load_file(folder / name / _WEIGHTS)
 
 
-def put_weights(model: torch.nn.Module, weights: Weights) -> None:
-    """Put trained weights back; what training does not change stays as it is.
+def load_state(folder: Path, name: str) -> dict[str, Any]:
+    """Return the state beside the weights of one checkpoint.
+
+    Raises:
+        ValueError, OSError: it is damaged or gone.
+    """
+    _checked(folder / name)
+    state: dict[str, Any] = torch.load(folder / name / _STATE, weights_only=True, map_location="cpu")
+    return state
+
+
+def put_weights(model: torch.nn.Module, weights: Weights, also: Collection[str] = ()) -> None:
+    """Put trained weights back; what training does not change stays as it is. `also` is as in `trained_weights`.
 
     Raises:
         ValueError: the weights do not belong to this model.
     """
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    if unexpected or set(missing) & set(trained_weights(model)):
+    if unexpected or set(missing) & set(trained_weights(model, also)):
         raise ValueError(f"the weights do not fit the model: {[*unexpected, *missing][:3]}")
 
 
@@ -159,13 +211,15 @@ def _checked(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _prune(folder: Path, keep: int) -> None:
-    names = _names(folder)
+def _prune(folder: Path, keep: int, *, newest: str) -> None:
+    there = _names(folder)
+    names = [name for name in there if name <= newest]
     kept = set(names[-keep:])
     for name in names[-keep:]:
         try:
-            kept.add(json.loads((folder / name / _MANIFEST).read_text("utf-8"))["best"])
+            manifest = json.loads((folder / name / _MANIFEST).read_text("utf-8"))
+            kept |= {manifest["best"], *manifest.get("ranked", ())}
         except (OSError, ValueError, KeyError):
             continue
-    for name in set(names) - kept:
+    for name in set(there) - kept:
         shutil.rmtree(folder / name, ignore_errors=True)

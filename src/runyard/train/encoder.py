@@ -84,17 +84,26 @@ def load_encoder(folder: Path) -> tuple[Any, Any]:
     return encoder, tokenizer
 
 
+def check_length(tokenizer: Any, model: Any, max_length: int) -> None:
+    """Refuse texts of more tokens than a transformer has positions for.
+
+    Raises:
+        Invalid: with the largest number of tokens that can be set.
+    """
+    positions = getattr(model.config, "max_position_embeddings", _LARGEST)
+    limit = min(positions, tokenizer.model_max_length if tokenizer.model_max_length < _LARGEST else positions)
+    if max_length > limit:
+        problem = Problem("hyperparameters.max_length", f"is {max_length}; this model reads {limit} tokens at most")
+        raise Invalid(f"{problem}.", hint=f"Set it to {limit} or less.", problems=[problem])
+
+
 def tokenized(tokenizer: Any, encoder: Any, texts: Sequence[str], max_length: int) -> tuple[list[list[int]], int]:
     """Return the token numbers of each text, and how many texts had to be cut.
 
     Raises:
         Invalid: the encoder has no positions for texts of that length.
     """
-    positions = getattr(encoder.config, "max_position_embeddings", _LARGEST)
-    limit = min(positions, tokenizer.model_max_length if tokenizer.model_max_length < _LARGEST else positions)
-    if max_length > limit:
-        problem = Problem("hyperparameters.max_length", f"is {max_length}; this model reads {limit} tokens at most")
-        raise Invalid(f"{problem}.", hint=f"Set it to {limit} or less.", problems=[problem])
+    check_length(tokenizer, encoder, max_length)
     whole = tokenizer(list(texts), add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
     cut = sum(len(ids) > max_length for ids in whole)
     if cut:

@@ -1,7 +1,9 @@
-"""Signs of life: a thread that journals CPU and memory every five seconds and has the journal synced."""
+"""Signs of life: a thread that journals CPU, memory and speed every five seconds and has the journal synced."""
 
 import logging
 import threading
+import time
+from dataclasses import dataclass, field
 
 from runyard.core import usage
 from runyard.core.energy import EnergyMeter
@@ -10,6 +12,25 @@ from runyard.train.progress import Progress
 
 _LOG = logging.getLogger(__name__)
 _SYNC_SECONDS, _BEATS = 1.0, 5
+
+
+@dataclass
+class Speed:
+    """How fast a run goes between two looks, validation and checkpoints included."""
+
+    progress: Progress
+    _samples: int = 0
+    _tokens: int = 0
+    _at: float = field(default_factory=time.monotonic)
+
+    def metrics(self) -> dict[str, float]:
+        """Return samples and tokens a second since the last look; nothing before the first step."""
+        now, samples, tokens = time.monotonic(), self.progress.samples_here, self.progress.tokens_here
+        seconds = max(1e-9, now - self._at)
+        rates = {"samples": (samples - self._samples) / seconds, "tokens": (tokens - self._tokens) / seconds}
+        self._samples, self._tokens, self._at = samples, tokens, now
+        known = {"samples": samples > 0, "tokens": tokens > 0}
+        return {f"system/{name}_per_second": rate for name, rate in rates.items() if known[name]}
 
 
 class Heartbeat:
@@ -33,14 +54,18 @@ class Heartbeat:
         self.energy.look()
 
     def _run(self) -> None:
-        meter = usage.CpuMeter()
+        meter, speed = usage.CpuMeter(), Speed(self._progress)
         beats = 0
         while not self._stopping.wait(_SYNC_SECONDS):
             beats += 1
             try:
                 if beats % _BEATS == 0:
                     self.energy.look()
-                    self._pen.metrics(self._progress.step, usage.system_metrics(meter))
+                    sample = usage.system_metrics(meter)
+                    if (busy := sample.get("system/gpu_percent")) is not None:
+                        sums = self._progress.sums
+                        sums.gpu, sums.gpu_count = sums.gpu + busy / 100, sums.gpu_count + 1
+                    self._pen.metrics(self._progress.step, {**sample, **speed.metrics()})
                 self._pen.journal.sync()
             except OSError as error:
                 _LOG.warning("the heartbeat could not be written: %s", error)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,10 +15,17 @@ from runyard.core import usage
 from runyard.core.journal import RunJournal
 from runyard.train import checkpoint
 from runyard.train.callbacks import Action, Callback
-from runyard.train.optimizers import build_optimizers
-from runyard.train.outcome import Cancelled, Diverged
+from runyard.train.ema import Average
+from runyard.train.freezing import Thaw, freeze
+from runyard.train.gradients import Pass, backward, backward_together
+from runyard.train.layer_watch import LayerWatch
+from runyard.train.optimizers import build_optimizers, put_state
+from runyard.train.outcome import Cancelled, diverged
+from runyard.train.parallel import Team
+from runyard.train.patience import with_room
 from runyard.train.progress import EpochSums, Progress
-from runyard.train.task import Batch, Task
+from runyard.train.task import Batch, Task, fetched
+from runyard.train.validation import validated
 
 
 class Loop:
@@ -35,35 +43,63 @@ class Loop:
         autocast: Callable[[], AbstractContextManager[object]],
         device: torch.device,
         progress: Progress,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team()
         self.task, self.config, self.pen, self.progress = task, config, pen, progress
         self.model, self.device, self._autocast = model.to(device), device, autocast
         self._checkpoints, self._callbacks = checkpoints, callbacks
         hyper = config.hyperparameters
+        freezing = config.optimization.freezing
+        self._thaw = freeze(model, freezing) if freezing.enabled else Thaw([], 1)
+        self._trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self._average = Average(model, config.optimization.ema)
+        self._layers = LayerWatch(model, config.monitoring, pen)
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._optimizers = build_optimizers(
             config.optimization.optimizer, model, lr=hyper.learning_rate, weight_decay=hyper.weight_decay
         )
-        self.steps_per_epoch = math.ceil(len(task.batches("train", 1)) / hyper.gradient_accumulation)
+        self._batches_a_step = hyper.gradient_accumulation * self.team.world
+        self.steps_per_epoch = math.ceil(len(task.batches("train", 1)) / self._batches_a_step)
         self.total_steps = self.steps_per_epoch * hyper.epochs
 
     def resume(self) -> bool:
         """Take up the newest whole checkpoint, if there is one."""
         found = checkpoint.load_newest(
-            self._checkpoints, lambda message: self.pen.emit("notice", level="warning", message=message, hint="")
+            self._checkpoints,
+            lambda message: self.pen.emit("notice", level="warning", message=message, hint=""),
+            lambda state: checkpoint.is_in_order(state, self._order()),
         )
         if found is None:
             return False
-        checkpoint.put_weights(self.model, found.weights)
+        checkpoint.put_weights(self.model, found.weights, self._trained)
+        self._average.restore(found.state.get("ema", {}))
         states = found.state.get("optimizers") or [found.state["optimizer"]]  # one alone, before there was Muon
         for optimizer, state in zip(self._optimizers, states, strict=True):
-            optimizer.load_state_dict(state)
+            put_state(optimizer, state)
+        is_same = found.state.get("judged", self._judged()) == self._judged()
         for callback in self._callbacks:
-            if state := found.state["callbacks"].get(type(callback).__name__):
+            if (is_same or not callback.judges) and (state := found.state["callbacks"].get(type(callback).__name__)):
                 callback.restore(state)
         vars(self.progress).update(vars(Progress.of(found.state["progress"])))
-        checkpoint.put_random_state(found.state["random"])
+        if not is_same:  # what was the best by another measure, or on other data, is not to be beaten
+            self.progress.best_epoch, self.progress.best_checkpoint, self.progress.ranked = 0, "", []
+        if found.state.get("run", self.pen.run_id) != self.pen.run_id:  # a fork: what that run spent is not ours
+            self.progress.cpu_seconds, self.progress.tokens = 0.0, 0
+        states = found.state.get("random_of_ranks", [found.state["random"]])
+        if self.team.rank < len(states):
+            checkpoint.put_random_state(states[self.team.rank])
         return True
+
+    def _order(self) -> dict[str, int]:
+        """Return what the order of the batches within an epoch follows from."""
+        return {"batch_size": self.config.hyperparameters.batch_size, "seed": self.config.seed}
+
+    def _judged(self) -> dict[str, Any]:
+        """Return what the values of epochs follow from: only those of the same may be compared."""
+        rule, loss = self.config.optimization.early_stopping, self.config.optimization.loss
+        data = self.config.training_data.model_dump(mode="json")
+        return {"monitor": rule.monitor, "mode": rule.mode, "loss": loss.model_dump(mode="json"), "data": data}
 
     def run(self) -> None:
         """Train to the last epoch or to an early stop, then put the weights of the best epoch back.
@@ -78,6 +114,7 @@ class Loop:
         if progress.stopped:
             patience = self.config.optimization.early_stopping.patience
             self.pen.emit("early_stop", epoch=progress.epoch, best_epoch=progress.best_epoch or None, patience=patience)
+        self._average.settle()
         if self.config.evaluation.save_best_model and progress.best_checkpoint:
             self._put_best_back()
 
@@ -85,11 +122,15 @@ class Loop:
         progress, began, cpu_began = self.progress, time.perf_counter(), time.process_time()
         seconds_before = progress.sums.seconds
         batches = self.task.batches("train", progress.epoch + 1)
-        accumulation = self.config.hyperparameters.gradient_accumulation
+        thawed = self._thaw.before_epoch(progress.epoch + 1)
+        if thawed and progress.epoch:
+            self.pen.emit(
+                "notice", level="info", message=f"From this epoch on {', '.join(thawed)} is trained.", hint=""
+            )
         self.model.train()
         while progress.batch < len(batches):
-            group = [batches[i].to(self.device) for i in _next(progress.batch, accumulation, len(batches))]
-            self._step(group, len(batches))
+            numbers = _next(progress.batch, self._batches_a_step, len(batches))
+            self._step(fetched(batches, self.team.share(numbers) or numbers[:1], self.device), numbers, len(batches))
             progress.sums.seconds = seconds_before + time.perf_counter() - began
             self._after_step(ended=progress.batch == len(batches))
         scores = self.validate()
@@ -97,7 +138,7 @@ class Loop:
         cpu_share = (time.process_time() - cpu_began) / wall / self.config.resources.threads
         self._finish_epoch(scores, seconds_before + wall, min(1.0, cpu_share))
 
-    def _step(self, group: Sequence[Batch], batches: int) -> None:
+    def _step(self, group: Sequence[Batch], numbers: Sequence[int], batches: int) -> None:
         config, progress = self.config, self.progress
         rate = progress.rate_scale * lr_at(
             config.optimization.schedule,
@@ -110,11 +151,14 @@ class Loop:
             parameters["lr"] = rate
         due = config.monitoring.track_gradients and (progress.step + 1) % config.monitoring.log_every_steps == 0
         full = len(group) == config.hyperparameters.gradient_accumulation > 1
-        loss_sum, count, small_norm = self._backward(group, measure=due and full)
+        self._layers.before(progress.step + 1)
+        done = self._backward(group, numbers, measure=due and full)
+        loss_sum, count, small_norm = done.total, done.count, done.small_norm
+        self._layers.after(progress.step + 1, progress.epoch + (progress.batch + len(numbers)) / batches)
         limit = config.optimization.gradient_clipping or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, limit).item()
         progress.step += 1
-        progress.batch += len(group)
+        progress.batch += len(numbers)
         progress.learning_rate = rate
         loss = loss_sum / count if count else math.nan
         if progress.step % config.monitoring.log_every_steps == 0 or not math.isfinite(loss + norm):
@@ -124,50 +168,39 @@ class Loop:
             if small_norm is not None:
                 values["train/gradient_norm_small"] = small_norm
             self.pen.metrics(progress.step, values, epoch=progress.epoch + progress.batch / batches)
-        if not math.isfinite(loss + norm):
-            raise self._diverged("loss" if not math.isfinite(loss) else "gradient norm", loss, norm)
+        sums, is_finite = progress.sums, math.isfinite(loss + norm)
+        if not is_finite:
+            sums.skipped += 1
+            if sums.skipped > config.optimization.skip_nonfinite_steps:
+                raise diverged(config, progress, "gradient norm" if math.isfinite(loss) else "loss", loss, norm)
         for optimizer in self._optimizers:
-            optimizer.step()
+            if is_finite:
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        sums = progress.sums
+        if not is_finite:
+            return
+        self._average.update()
         sums.loss, sums.loss_count = sums.loss + loss_sum, sums.loss_count + count
         sums.norm, sums.norm_count = sums.norm + norm, sums.norm_count + 1
-        sums.samples += sum(len(batch.labels) for batch in group)
-        tokens = sum(batch.tokens for batch in group)
-        sums.tokens, progress.tokens = sums.tokens + tokens, progress.tokens + tokens
+        sums.samples, progress.samples_here = sums.samples + done.samples, progress.samples_here + done.samples
+        sums.tokens, progress.tokens = sums.tokens + done.tokens, progress.tokens + done.tokens
+        progress.tokens_here += done.tokens
 
-    def _backward(self, group: Sequence[Batch], *, measure: bool) -> tuple[float, float, float | None]:
-        """Leave the gradient of the mean over the whole group; return the sum and the count of its loss.
-
-        Beside them, where it is measured, the norm of the gradient of the first batch alone: with that of the whole
-        group it tells signal from noise.
-        """
-        totals, counts = [], []
-        small_norm: float | None = None
-        for batch in group:
-            with self._autocast():
-                loss = self.task.loss(self.model, batch)
-            scaled = loss.total / loss.count if len(group) == 1 else loss.total
-            scaled.backward()  # type: ignore[no-untyped-call]
-            totals.append(loss.total.detach())
-            counts.append(loss.count.detach())
-            if measure and small_norm is None:
-                gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-                small_norm = (torch.nn.utils.get_total_norm(gradients) / loss.count).item()
-        total, count = float(sum(t.item() for t in totals)), float(sum(c.item() for c in counts))
-        if len(group) > 1:
-            for parameter in self._parameters:
-                if parameter.grad is not None:
-                    parameter.grad.div_(count)
-        return total, count, small_norm
+    def _backward(self, group: Sequence[Batch], numbers: Sequence[int], *, measure: bool) -> Pass:
+        if self.team.world > 1:
+            idle = not self.team.share(numbers)
+            return backward_together(
+                self.team, self.task, self.model, group, self._autocast, idle=idle, measure=measure
+            )
+        return backward(self.task, self.model, group, self._autocast, self._parameters, measure=measure)
 
     def _after_step(self, *, ended: bool) -> None:
         due = Action.NOTHING
         for callback in self._callbacks:
             due |= callback.after_step(self.progress)
+        due = self.team.agreed(due)
         if Action.VALIDATE in due and not ended:
-            values = {f"validation/{name}": value for name, value in self.validate().items()}
-            self.pen.metrics(self.progress.step, values, epoch=self.progress.step / self.steps_per_epoch)
+            self.journal_validation()
             self.model.train()
         if Action.CANCEL in due:
             self._save()
@@ -175,20 +208,15 @@ class Loop:
         if Action.CHECKPOINT in due and not ended:
             self._save()
 
-    @torch.no_grad()
+    def journal_validation(self) -> None:
+        """Journal the loss and the scores on the validation examples, between epochs."""
+        values = {f"validation/{name}": value for name, value in self.validate().items()}
+        self.pen.metrics(self.progress.step, values, epoch=self.progress.step / self.steps_per_epoch)
+
     def validate(self) -> dict[str, float]:
         """Return the loss and the scores on the validation examples; leaves the model in evaluation mode."""
-        self.model.eval()
-        total, count = 0.0, 0.0
-        logits, labels = [], []
-        for batch in self.task.batches("validation", 1):
-            with self._autocast():
-                loss = self.task.loss(self.model, batch.to(self.device))
-            total, count = total + loss.total.item(), count + loss.count.item()
-            logits.append(loss.logits.float().cpu())
-            labels.append(batch.labels.cpu())
-        scores = self.task.metrics(torch.cat(logits), torch.cat(labels))
-        return {"val_loss": total / count if count else math.nan, **scores}
+        with self._average.in_place():
+            return validated(self.task, self.model, self._autocast, self.device, self.team)
 
     def _finish_epoch(self, scores: dict[str, float], seconds: float, cpu_share: float) -> None:
         progress, sums = self.progress, self.progress.sums
@@ -206,12 +234,13 @@ class Loop:
             samples=sums.samples,
             tokens=sums.tokens or None,
             memory_gb=usage.memory_gb(),
+            gpu_utilization=sums.gpu_utilization,
             cpu_utilization=cpu_share,
             metrics={name: value for name, value in scores.items() if name != "val_loss"},
         )
         progress.sums = EpochSums()
         if not math.isfinite(scores["val_loss"]):
-            raise self._diverged("validation loss", scores["val_loss"], math.nan)
+            raise diverged(self.config, progress, "validation loss", scores["val_loss"], math.nan)
         due = Action.NOTHING
         for callback in self._callbacks:
             due |= callback.after_epoch(progress, scores)
@@ -224,22 +253,38 @@ class Loop:
     def _save(self) -> None:
         """Write a checkpoint; the journal is synced first, so that no event of the past can be lost after it."""
         progress = self.progress
+        random_states = self.team.gathered(checkpoint.random_state())
+        progress.cpu_beside = sum(self.team.gathered(time.process_time())[1:])
+        if self.team.rank:
+            self.team.gathered(None)  # the first one has written it
+            return
         self.pen.journal.sync()
-        before, progress.cpu_seconds = progress.cpu_seconds, progress.cpu_seconds + time.process_time()
+        before = progress.cpu_seconds
+        progress.cpu_seconds += time.process_time() + progress.cpu_beside
         state = {
             "progress": progress.state(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "callbacks": {type(callback).__name__: callback.state() for callback in self._callbacks},
-            "random": checkpoint.random_state(),
+            "random": random_states[0],
+            **({"random_of_ranks": random_states} if self.team.world > 1 else {}),
+            "order": self._order(),
+            "judged": self._judged(),
+            "run": self.pen.run_id,
+            "ema": self._average.state(),
         }
         progress.cpu_seconds = before
-        saved = checkpoint.save_checkpoint(
+        weights = checkpoint.trained_weights(self.model, self._trained)
+        saved = with_room(
+            lambda: checkpoint.save_checkpoint(
+                self._checkpoints,
+                checkpoint.checkpoint_name(progress.step),
+                weights,
+                state,
+                best=progress.best_checkpoint,
+                ranked=[name for _, name in progress.ranked],
+                keep=self.config.optimization.keep_checkpoints,
+            ),
             self._checkpoints,
-            checkpoint.checkpoint_name(progress.step),
-            checkpoint.trained_weights(self.model),
-            state,
-            best=progress.best_checkpoint,
-            keep=self.config.optimization.keep_checkpoints,
         )
         self.pen.emit(
             "checkpoint",
@@ -249,34 +294,19 @@ class Loop:
             bytes=saved.bytes,
             sha256=saved.sha256,
         )
+        self.team.gathered(None)
 
     def _put_best_back(self) -> None:
         try:
             weights = checkpoint.load_weights(self._checkpoints, self.progress.best_checkpoint)
+            mean = checkpoint.load_state(self._checkpoints, self.progress.best_checkpoint).get("ema", {})
         except (OSError, ValueError) as error:
             message = f"The weights of the best epoch {self.progress.best_epoch} are lost ({error})."
             hint = "The model that is saved has the weights of the last epoch."
             self.pen.emit("notice", level="warning", message=message, hint=hint)
             return
-        checkpoint.put_weights(self.model, weights)
-
-    def _diverged(self, what: str, loss: float, norm: float) -> Diverged:
-        progress, rate = self.progress, self.progress.learning_rate
-        hyper, optimization = self.config.hyperparameters, self.config.optimization
-        advice = [f"a learning rate of about {hyper.learning_rate / 10:.2g}"]
-        if not hyper.warmup_steps:
-            advice.append("some warm-up steps")
-        if optimization.gradient_clipping is None:
-            advice.append("gradient clipping at 1.0")
-        if optimization.mixed_precision:
-            advice.append("mixed precision off")
-        # After an epoch its number is already counted, within one it is not.
-        epoch = progress.epoch if what == "validation loss" else progress.epoch + 1
-        return Diverged(
-            f"The {what} is not finite at step {progress.step} of epoch {epoch} "
-            f"(loss {loss:g}, gradient norm {norm:g}, learning rate {rate:.3g}).",
-            hint=f"Try {', '.join(advice)}; and look for extreme values in the data.",
-        )
+        checkpoint.put_weights(self.model, weights, self._trained)
+        self._average.put(mean)
 
 
 def _next(start: int, count: int, end: int) -> range:

@@ -1,16 +1,15 @@
 """Builds the losses of `config/losses.py` as functions (logits, labels) -> (sum, count)."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 
 import torch
 import torch.nn.functional as F
 
+from runyard.config.class_names import refuse_unknown
 from runyard.config.losses import CrossEntropy, ExpectedCost, Focal, LeakAware
-from runyard.core.errors import Invalid, Problem
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-_PART = "optimization.loss"
 
 
 @singledispatch
@@ -61,7 +60,7 @@ def _(part: Focal, classes: Sequence[str], labels: torch.Tensor) -> LossFunction
 
 @build_loss.register
 def _(part: LeakAware, classes: Sequence[str], labels: torch.Tensor) -> LossFunction:
-    _refuse_unknown(part.leak_classes, classes, "leak_classes")
+    refuse_unknown(part.leak_classes, classes, "leak_classes")
     is_leak = torch.tensor([name in part.leak_classes for name in classes])
 
     def loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -76,7 +75,7 @@ def _(part: LeakAware, classes: Sequence[str], labels: torch.Tensor) -> LossFunc
 
 @build_loss.register
 def _(part: ExpectedCost, classes: Sequence[str], labels: torch.Tensor) -> LossFunction:
-    _refuse_unknown({*part.costs, *(said for row in part.costs.values() for said in row)}, classes, "costs")
+    refuse_unknown({*part.costs, *(said for row in part.costs.values() for said in row)}, classes, "costs")
     costs = torch.tensor(
         [[part.costs.get(true, {}).get(said, 0.0) for said in classes] for true in classes], dtype=torch.float64
     )
@@ -122,19 +121,5 @@ def by_class(given: Mapping[str, float], classes: Sequence[str], key: str) -> to
     Raises:
         Invalid: it does not name exactly these classes.
     """
-    _refuse_unknown(given, classes, key, is_whole=True)
+    refuse_unknown(given, classes, key, is_whole=True)
     return torch.tensor([given[name] for name in classes], dtype=torch.float64)
-
-
-def _refuse_unknown(given: Collection[str], classes: Sequence[str], key: str, *, is_whole: bool = False) -> None:
-    problems = [
-        Problem(f"{_PART}.{key}.{name}", "there is no such class", tuple(classes))
-        for name in sorted(set(given) - set(classes))
-    ]
-    if is_whole:
-        problems += [
-            Problem(f"{_PART}.{key}.{name}", "the number of this class is missing")
-            for name in sorted(set(classes) - set(given))
-        ]
-    if problems:
-        raise Invalid("The loss does not fit the classes of the data.", problems=problems)

@@ -3,19 +3,23 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
-from runyard.config.models import SERIES_NETS
+from runyard.config.models import SERIES_NETS, CausalLm
 from runyard.config.run import RunConfig
 from runyard.core.journal import RunJournal
 from runyard.core.paths import Yard
 from runyard.train import precision
+from runyard.train.activations import recompute_activations
 from runyard.train.attempt import Attempt
 from runyard.train.benchmark import score_rows
 from runyard.train.callbacks import Callback, usual_callbacks
 from runyard.train.loop import Loop
 from runyard.train.outcome import Outcome
+from runyard.train.parallel import Team, join
+from runyard.train.patience import with_room
 from runyard.train.progress import Progress
 from runyard.train.suites import held_out
 from runyard.train.task import Built, Task
@@ -39,7 +43,8 @@ def run_network(attempt: Attempt, model_folder: Path) -> Outcome:
     config, progress = attempt.config, attempt.progress
     device = precision.pick_device(config.resources, gpu_enabled=attempt.settings.gpu_enabled)
     task_of = task_maker(config)
-    attempt.started(precision.device_name(device), accelerators=1)
+    team = join(attempt.together, device)
+    attempt.started(precision.device_name(device), accelerators=team.world if device.type == "cuda" else 1)
     network = assemble(
         config,
         task_of(config, attempt.yard, attempt.notice, device),
@@ -48,15 +53,31 @@ def run_network(attempt: Attempt, model_folder: Path) -> Outcome:
         callbacks=usual_callbacks(config, attempt.interruption.signalled, attempt.folder.cancel),
         device=device,
         progress=progress,
+        team=team,
     )
+    team.scatter_seeds(config.seed)
     attempt.interruption.patient()
     if network.loop.resume():
         attempt.notice("info", f"Resumed at step {progress.step}, epoch {progress.epoch + 1}.")
-    elif network.built.transferred is not None:
-        _judge_before(attempt, network.loop, network.built.transferred)
+    else:
+        if network.built.transferred is not None:
+            _judge_before(attempt, network.loop, network.built.transferred)
+        if network.built.samples is not None and config.training_type != "from_scratch":
+            network.loop.journal_validation()  # what the training has to beat
+        journal_samples(attempt.pen, network, "before")
     network.loop.run()
-    network.built.save(network.built.model.cpu().eval(), model_folder)
+    if team.rank == 0:
+        journal_samples(attempt.pen, network, "after")
+    if team.rank == 0:
+        with_room(lambda: network.built.save(network.built.model.cpu().eval(), model_folder), model_folder)
     return Outcome(steps=progress.step, tokens=progress.tokens)
+
+
+def journal_samples(pen: RunJournal, network: Network, moment: Literal["before", "after"]) -> None:
+    """Journal what a language model answers to some held-out prompts; other models answer nothing."""
+    if network.built.samples is not None and (samples := network.built.samples(network.built.model)):
+        step = network.loop.progress.step
+        pen.emit("samples", moment=moment, step=step, samples=[asdict(sample) for sample in samples])
 
 
 def _judge_before(attempt: Attempt, loop: Loop, transferred: Transferred) -> None:
@@ -77,10 +98,13 @@ def assemble(
     callbacks: Sequence[Callback],
     device: torch.device,
     progress: Progress,
+    team: Team | None = None,
 ) -> Network:
     """Seed everything, build data and model, and journal what is planned."""
     precision.set_determinism(config.seed, config.resources.threads, device)
     built = task.build()
+    if config.resources.gradient_checkpointing:
+        recompute_activations(built.model)
     autocast = precision.autocast(
         device,
         config.optimization.mixed_precision,
@@ -96,6 +120,7 @@ def assemble(
         autocast=autocast,
         device=device,
         progress=progress,
+        team=team,
     )
     parameters = list(built.model.parameters())
     pen.emit(
@@ -118,6 +143,10 @@ def task_maker(config: RunConfig) -> TaskMaker:
         from runyard.train.series import SeriesTask
 
         return SeriesTask
+    if isinstance(config.model, CausalLm):
+        from runyard.train.language import LanguageTask
+
+        return LanguageTask
     from runyard.train.text import TextTask
 
     return TextTask

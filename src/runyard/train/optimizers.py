@@ -108,3 +108,13 @@ def _(part: parts.Adadelta, groups: Groups, lr: float) -> torch.optim.Optimizer:
 @build_optimizer.register
 def _(part: parts.Adafactor, groups: Groups, lr: float) -> torch.optim.Optimizer:
     return torch.optim.Adafactor(groups, lr=lr, beta2_decay=part.beta2_decay)
+
+
+def put_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take up the moments of a checkpoint; rates, decays and betas stay as they are configured now."""
+    configured = [
+        {name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups
+    ]
+    optimizer.load_state_dict(state)
+    for group, options in zip(optimizer.param_groups, configured, strict=True):
+        group.update(options)

@@ -1,4 +1,4 @@
-"""Saved models, loaded again: sums are checked first, weights are safetensors, nothing pickled and no code is run."""
+"""Saved models, loaded again: sums are checked first, weights are safetensors or skops; no pickle, no code is run."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runyard.core.errors import Corrupt, NotFound
+from runyard.data.dialogues import Message
+from runyard.data.features import Feature
 from runyard.train.files import sha256_of
 
 Shares = NDArray[np.float64]
@@ -21,16 +23,29 @@ _MANIFEST = "manifest.json"
 class SavedModel:
     """A classifier as it was saved.
 
-    `shares` returns the probability of each class, (n, classes), of texts, or of windows (n, time, channels).
+    `shares` returns the probability of each class, (n, classes), of texts, of windows (n, time, channels), or of
+    rows (n, features) with the columns `features`.
     """
 
-    reads: Literal["texts", "series"]
+    reads: Literal["texts", "series", "table"]
     classes: list[str]
     shares: Callable[[Any], Shares]
     window: int | None = None
+    features: tuple[Feature, ...] = ()
 
 
-def load_saved(folder: Path, sha256: str | None = None) -> SavedModel:
+@dataclass(frozen=True)
+class SavedLanguageModel:
+    """A language model as it was saved.
+
+    `scores` judges it on examples by the names of scores, `answer` answers lists of messages.
+    """
+
+    scores: Callable[[Sequence[list[Message]], Sequence[str]], dict[str, float]]
+    answer: Callable[[Sequence[list[Message]]], list[str]]
+
+
+def load_saved(folder: Path, sha256: str | None = None) -> SavedModel | SavedLanguageModel:
     """Load the model of a run's folder.
 
     Args:
@@ -42,10 +57,20 @@ def load_saved(folder: Path, sha256: str | None = None) -> SavedModel:
     """
     check_sums(folder, sha256)
     try:
+        if (folder / "language.json").is_file():
+            from runyard.train.language_saved import load_saved_language_model
+
+            return load_saved_language_model(folder)
         if (folder / "classifier.json").is_file():
             return _text_classifier(folder)
         about = json.loads((folder / "config.json").read_text("utf-8"))
-        return _tfidf(folder, about) if about["model_type"] == "tfidf_logreg" else _series_net(folder, about)
+        if about["model_type"] == "majority":
+            return _majority(about)
+        if about["model_type"] == "tfidf_logreg":
+            return _tfidf(folder, about)
+        if (folder / "model.skops").is_file():
+            return _estimator(folder, about)
+        return _series_net(folder, about)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise Corrupt(f"The model in {folder} cannot be loaded: {error}", hint="Train it again.") from error
 
@@ -116,6 +141,14 @@ def _tfidf(folder: Path, about: dict[str, Any]) -> SavedModel:
     return SavedModel("texts", list(about["classes"]), shares)
 
 
+def _majority(about: dict[str, Any]) -> SavedModel:
+    shares = np.array(about["shares"], dtype=np.float64)
+    window = about.get("window")
+    classes, features = list(about["classes"]), _features(about)
+    reads: Literal["texts", "table", "series"] = "table" if features else "texts" if window is None else "series"
+    return SavedModel(reads, classes, lambda inputs: np.tile(shares, (len(inputs), 1)), window, features)
+
+
 def _series_net(folder: Path, about: dict[str, Any]) -> SavedModel:
     import torch
     from safetensors.torch import load_file
@@ -134,7 +167,43 @@ def _series_net(folder: Path, about: dict[str, Any]) -> SavedModel:
         logits = [model(x[start : start + _BATCH]) for start in range(0, len(x), _BATCH)]
         return _softmax(torch.cat(logits).double().numpy())
 
+    if "columns" in about:
+        from runyard.train.estimator_files import load_estimator
+
+        prepare = load_estimator(folder / "prepare.skops")
+        features = _features(about)
+        return SavedModel(
+            "table",
+            list(about["classes"]),
+            lambda rows: shares(np.asarray(prepare.transform(rows), dtype=np.float32)[:, None, :]),
+            features=features,
+        )
     return SavedModel("series", list(about["classes"]), shares, window=int(length))
+
+
+def _estimator(folder: Path, about: dict[str, Any]) -> SavedModel:
+    from runyard.train.estimator_files import load_estimator
+
+    pipeline, classes = load_estimator(folder / "model.skops"), list(about["classes"])
+    if "window" not in about:
+
+        def shares(rows: NDArray[Any]) -> Shares:
+            return np.asarray(pipeline.predict_proba(rows), dtype=np.float64)
+
+        return SavedModel("table", classes, shares, features=_features(about))
+    length, channels = about["window"]
+
+    def of_windows(windows: NDArray[np.float32]) -> Shares:
+        if windows.shape[2] != channels:
+            raise _wrong_channels(windows.shape[2], channels)
+        rows = windows.reshape(len(windows), -1).astype(np.float64)
+        return np.asarray(pipeline.predict_proba(rows), dtype=np.float64)
+
+    return SavedModel("series", classes, of_windows, window=int(length))
+
+
+def _features(about: dict[str, Any]) -> tuple[Feature, ...]:
+    return tuple(Feature(column["name"], column["kind"]) for column in about.get("columns", ()))
 
 
 def _wrong_channels(found: int, expected: int) -> Exception:

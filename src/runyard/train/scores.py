@@ -1,4 +1,4 @@
-"""Scores of a classification from the counts of a confusion matrix: no scikit-learn in the CNN's process."""
+"""Scores of classifications and of the tokens of answers: no scikit-learn in the process of a network."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,6 +24,17 @@ def classification_scores(
         "f1_macro": float(np.mean(2 * hits[occurs] / (of_class + of_prediction)[occurs])) if occurs.any() else 0.0,
     }
     return {name: every[name] for name in names}
+
+
+def token_scores(told: Any, names: Iterable[str]) -> dict[str, float]:
+    """Return perplexity and token_accuracy, those that are asked for.
+
+    Args:
+        told: of each token of the answers its surprise in nats, and 1 where it was the most likely one: (n, 2).
+    """
+    surprise, hit = (float(mean) for mean in np.asarray(told, dtype=np.float64).mean(axis=0))
+    every = {"perplexity": float(np.exp(surprise)), "token_accuracy": hit}
+    return {name: every[name] for name in names if name in every}
 
 
 def numbered(labels: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:

@@ -16,7 +16,8 @@ from runyard.train import nets
 from runyard.train.losses import build_loss
 from runyard.train.order import epoch_order, in_order
 from runyard.train.scores import classification_scores
-from runyard.train.series_data import Notice, read_series_data
+from runyard.train.series_data import Notice
+from runyard.train.table_windows import read_windows
 from runyard.train.task import Batch, Batches, Built, Loss, Part
 from runyard.train.transfer import put_body, put_head, read_source
 
@@ -28,7 +29,7 @@ class SeriesTask:
         self._config, self._yard, self._notice = config, yard, notice
 
     def build(self) -> Built:
-        data = read_series_data(self._config, self._yard, self._notice)
+        data, self._prepare = read_windows(self._config, self._yard, self._notice)
         self.classes = data.classes
         self._x = {part: torch.from_numpy(x) for part, x in data.x.items()}
         self._y = {part: torch.from_numpy(y) for part, y in data.y.items()}
@@ -72,20 +73,22 @@ class SeriesTask:
         total, count = self._loss(logits, batch.labels)
         return Loss(total, count, logits.detach())
 
-    def metrics(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    def metrics(self, outputs: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
         names = self._config.evaluation.metrics
-        return classification_scores(logits.argmax(-1).numpy(), labels.numpy(), len(self.classes), names)
+        return classification_scores(outputs.argmax(-1).numpy(), labels.numpy(), len(self.classes), names)
 
     def _save(self, model: torch.nn.Module, folder: Path) -> None:
         """Write weights, architecture and the net's own source, which needs torch alone."""
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         save_file(weights, folder / "model.safetensors")
         shutil.copyfile(Path(nets.__file__), folder / "nets.py")
-        about = {
+        about: dict[str, Any] = {
             "model_type": self._config.model.model_type,
             "architecture": self._architecture(),
             "classes": self.classes,
             "input": {"shape": ["batch", self._x["train"].shape[1], self._x["train"].shape[2]], "type": "float32"},
             "load": f"model = nets.{type(model).__name__}(**architecture); model.load_state_dict(load_file(...))",
         }
+        if self._prepare is not None:
+            about |= self._prepare.save(folder)
         (folder / "config.json").write_text(json.dumps(about, indent=1), "utf-8")

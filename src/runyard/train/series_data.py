@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runyard.config.dataset import TrainingData
-from runyard.config.preflight import check_classes
 from runyard.config.run import RunConfig
-from runyard.config.series import SeriesSet, read_series
-from runyard.config.sources import DIGITS, find_source
 from runyard.core.errors import Invalid
 from runyard.core.paths import Yard
-from runyard.train.files import sha256_of
-from runyard.train.order import sampled, split
+from runyard.data.checks import check_classes
+from runyard.data.series import SeriesSet, read_series
+from runyard.data.sources import DIGITS, find_source
+from runyard.data.split import chosen_of, few_of_each, sampled, split
+from runyard.train.data_facts import class_counts
 from runyard.train.scores import numbered
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def read_series_data(config: RunConfig, yard: Yard, notice: Notice) -> SeriesDat
     """Read the series of a config.
 
     Raises:
-        NotFound, Invalid: as `check_data`, and if no series of a part is as long as a window.
+        NotFound, Invalid: as `check_data`, and if no series of a part, or none of a class for training, is as long as a
+            window.
     """
     data = config.training_data
     source = find_source(data, yard)
@@ -48,8 +49,11 @@ def read_series_data(config: RunConfig, yard: Yard, notice: Notice) -> SeriesDat
     numbers = sampled(series.labels, data.max_examples)
     labels = [series.labels[i] for i in numbers]
     classes = check_classes(labels, source.name)
-    groups = [series.groups[i] for i in numbers] if series.groups is not None else None
-    training, validation = split(labels, groups, None, data)
+    training, validation = split(
+        labels, chosen_of(series.groups, numbers), None, data, chosen_of(series.times, numbers)
+    )
+    if config.training_type == "few_shot":
+        training = few_of_each(labels, training, config.few_shot.shots, config.seed)
     length = window_length(series, data)
     x: dict[Part, NDArray[np.float32]] = {}
     y: dict[Part, NDArray[np.int64]] = {}
@@ -66,16 +70,29 @@ def read_series_data(config: RunConfig, yard: Yard, notice: Notice) -> SeriesDat
         of_class = numbered([labels[i] for i in members], classes)
         x[part] = np.concatenate(pieces)
         y[part] = np.repeat(of_class, [len(piece) for piece in pieces])
-    digest = f"@{sha256_of(source.path)[:12]}" if source.path else ""
+    _check_windows(y["train"], classes, length)
+    digest = f"@{sha256[:12]}" if (sha256 := source.sha256()) else ""
     facts = {
         "dataset_id": source.name + digest,
         "dataset_size": len(x["train"]),
         "validation_size": len(x["validation"]),
         "classes": classes,
+        "class_counts": class_counts(labels, training, validation),
         "base_model": None,
         "dataset_note": _STAND_IN if source.name == DIGITS else None,
     }
     return SeriesData(x, y, classes, [numbers[i] for i in validation], facts)
+
+
+def _check_windows(y: NDArray[np.int64], classes: list[str], length: int) -> None:
+    """Refuse classes whose training series were all left out: nothing could be learnt of them."""
+    seen = set(y.tolist())
+    without = [repr(name) for number, name in enumerate(classes) if number not in seen]
+    if without:
+        raise Invalid(
+            f"No training series of {', '.join(without)} is as long as a window of {length} steps.",
+            hint="Set a smaller training_data.window, or drop these classes.",
+        )
 
 
 def window_length(series: SeriesSet, data: TrainingData) -> int:

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 
 from runyard.config.models import Lora, TextEncoder
+from runyard.config.problems import did_you_mean
 from runyard.config.run import RunConfig
-from runyard.config.sources import find_model
-from runyard.core.errors import Invalid
+from runyard.core.errors import Invalid, Problem
 from runyard.core.paths import Yard
+from runyard.data.sources import find_model
 from runyard.train.encoder import (
     TextClassifier,
+    check_length,
     features_of,
     load_encoder,
     padded,
@@ -25,6 +27,7 @@ from runyard.train.order import epoch_order, in_order
 from runyard.train.scores import classification_scores, numbered
 from runyard.train.task import Batch, Batches, Built, Loss, Part
 from runyard.train.text_data import read_text_data
+from runyard.train.token_cache import cached_tokens
 from runyard.train.transfer import put_body, put_head, read_source
 
 Notice = Callable[[str, str, str], None]
@@ -39,10 +42,20 @@ class TextTask:
     def build(self) -> Built:
         config, part, hyper = self._config, self._config.model, self._config.hyperparameters
         assert isinstance(part, TextEncoder)
-        encoder, self._tokenizer = load_encoder(find_model(part.base_model, self._yard))
-        data = read_text_data(config, self._yard)
+        folder = find_model(part.base_model, self._yard)
+        encoder, self._tokenizer = load_encoder(folder)
+        data = read_text_data(config, self._yard, self._notice)
         self.classes = data.classes
-        self._rows, cut = tokenized(self._tokenizer, encoder, data.texts, hyper.max_length)
+        check_length(self._tokenizer, encoder, hyper.max_length)
+        self._rows, cut = cached_tokens(
+            self._yard,
+            config.training_data,
+            data.sha256,
+            folder,
+            hyper.max_length,
+            data.texts,
+            lambda: tokenized(self._tokenizer, encoder, data.texts, hyper.max_length),
+        )
         if cut:
             message = f"{cut} of {len(self._rows)} texts are longer than {hyper.max_length} tokens and were cut."
             self._notice("info", message, "Raise hyperparameters.max_length to read more of them.")
@@ -87,9 +100,9 @@ class TextTask:
         total, count = self._loss(logits, batch.labels)
         return Loss(total, count, logits.detach())
 
-    def metrics(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    def metrics(self, outputs: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
         names = self._config.evaluation.metrics
-        return classification_scores(logits.argmax(-1).numpy(), labels.numpy(), len(self.classes), names)
+        return classification_scores(outputs.argmax(-1).numpy(), labels.numpy(), len(self.classes), names)
 
     def _save(self, model: torch.nn.Module, folder: Path) -> None:
         """Write the encoder (adapters merged into it), its tokenizer and the head."""
@@ -101,8 +114,11 @@ class TextTask:
         save_classifier(folder, encoder, self._tokenizer, model.head.state_dict(), about)
 
 
-def with_adapters(encoder: Any, lora: Lora) -> Any:
+def with_adapters(encoder: Any, lora: Lora, *, task: str = "FEATURE_EXTRACTION") -> Any:
     """Return the encoder frozen, with trainable LoRA adapters beside its layers.
+
+    Args:
+        task: what peft makes of it, a name of its `TaskType`.
 
     Raises:
         Invalid: the named layers are not there, or peft does not know the usual ones of this architecture.
@@ -110,15 +126,26 @@ def with_adapters(encoder: Any, lora: Lora) -> Any:
     from peft import LoraConfig, TaskType, get_peft_model
 
     adapters = LoraConfig(
-        task_type=TaskType.FEATURE_EXTRACTION,
+        task_type=TaskType[task],
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=list(lora.targets) or None,
     )
+    names = [name for name, _ in encoder.named_modules()]
+    linear = sorted({n.rsplit(".", 1)[-1] for n, m in encoder.named_modules() if isinstance(m, torch.nn.Linear)})
+    hint = f"Set model.lora.targets to some of: {', '.join(linear)}."
+    # peft would leave out without a word those that are not there, as long as one is.
+    lacking = [
+        Problem(
+            f"model.lora.targets.{place}", f"there is no layer {target!r}{did_you_mean(target, linear)}", (*linear,)
+        )
+        for place, target in enumerate(lora.targets)
+        if not any(name == target or name.endswith(f".{target}") for name in names)
+    ]
+    if lacking:
+        raise Invalid("LoRA is to go beside layers that this model does not have.", hint=hint, problems=lacking)
     try:
         return get_peft_model(encoder, adapters)
     except ValueError as error:
-        linear = sorted({n.rsplit(".", 1)[-1] for n, m in encoder.named_modules() if isinstance(m, torch.nn.Linear)})
-        hint = f"Set model.lora.targets to some of: {', '.join(linear)}."
         raise Invalid(f"LoRA cannot be put into this model: {error}", hint=hint) from error

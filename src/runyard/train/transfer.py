@@ -50,6 +50,11 @@ def read_source(folder: RunFolder) -> Source:
     """
     check_sums(folder.model, None)
     config = load_run_config(folder.config)
+    if (folder.model / "language.json").is_file():
+        from runyard.train.language_saved import load_weights
+
+        model, *_ = load_weights(folder.model)
+        return Source(folder.path.name, config, model.state_dict(), {}, [])
     if (folder.model / "classifier.json").is_file():
         from runyard.train.encoder import load_encoder
 
@@ -103,6 +108,11 @@ def put_head(source: Source, head: torch.nn.Module, classes: Sequence[str], take
         head=same,
         left_out=tuple(sorted(set(source.body) - set(taken))),
     )
+
+
+def without_head(source: Source, taken: Sequence[str]) -> Transferred:
+    """Return what a model without a head of its own took over: a language model's head is one of its layers."""
+    return put_head(source, torch.nn.Identity(), [], taken)
 
 
 def _count(weights: Weights) -> int:

@@ -12,9 +12,9 @@ from runyard.queries.compare import Axis
 from runyard.queries.query import Query
 from runyard.runtime import Runtime
 from runyard.ui.address import take, tell
+from runyard.ui.chart_range import Part, choose_part
 from runyard.ui.compare_means import LONGEST_NAME, NOTHING, compared_spec, draw_means, show_compared
-from runyard.ui.compare_range import Part, choose_part
-from runyard.ui.figure import show_behind
+from runyard.ui.figure import points_shown, show_behind
 from runyard.ui.yard import frame, is_dark
 
 Row = dict[str, Any]
@@ -81,7 +81,8 @@ def show_curves(rt: Runtime, chosen: list[Row], base: Row) -> None:
         return
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            part = choose_part(points, f"compare-zoom-{axis}-{metric}", x_title)
+            low, high = float(points["x"].min()), float(points["x"].max())  # type: ignore[arg-type]
+            part = choose_part(low, high, f"compare-zoom-{axis}-{metric}", x_title)
             between = part.between if part else None
             grouped = st.toggle(
                 "Repetitions as one",
@@ -157,10 +158,7 @@ def _odd_words(unusable: pl.DataFrame, chosen: list[Row]) -> str:
 
 def _note(points: pl.DataFrame, rows: pl.DataFrame, runs: int, log: bool) -> str:
     total = int(points.group_by("session_id").agg(pl.col("points").first())["points"].sum())
-    parts = [
-        f"{points.height:,} of {total:,} points shown"
-        + (", extremes kept; drag across to see more" if points.height < total else "")
-    ]
+    parts = [points_shown(points.height, total)]
     if log and rows.height < points.height:
         parts.append(f"{points.height - rows.height:,} of them left out: a log scale has no place for 0 and less")
     without = runs - points["session_id"].n_unique()

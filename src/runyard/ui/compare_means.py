@@ -10,7 +10,7 @@ import streamlit as st
 from runyard.charts.compare import compared
 from runyard.charts.spec import Spec
 from runyard.queries.query import Query
-from runyard.ui.compare_range import Part
+from runyard.ui.chart_range import Part
 from runyard.ui.figure import show_behind, show_chart
 from runyard.ui.yard import is_dark
 
@@ -66,7 +66,7 @@ def draw_means(
 
 def show_compared(spec: Spec, data: dict[str, pl.DataFrame], *, part: Part | None, alt: str) -> None:
     """Show a chart of several runs; what the reader drags over is looked at more closely."""
-    key, on_brush = (part.chart, part.look_at) if part else ("compare-chart", None)
+    key, on_brush = (part.chart("compare-chart"), part.look_at) if part else ("compare-chart", None)
     show_chart(spec, data, key=key, alt=alt, on_brush=on_brush)
 
 

@@ -32,10 +32,18 @@ def show_chart(
         return
 
     def brushed() -> None:
-        if chosen := st.session_state[key]["selection"].get("brush", {}).get("x"):
+        for chosen in st.session_state[key]["selection"].get("brush", {}).values():
             on_brush(float(min(chosen)), float(max(chosen)))
 
     st.vega_lite_chart(None, filled, key=key, alt=alt, on_select=brushed, selection_mode="brush")
+
+
+def points_shown(drawn: int, total: int, *, draggable: bool = True) -> str:
+    """Say how many points of its curves a chart draws."""
+    if drawn == total:
+        return f"{total:,} of {total:,} points shown"
+    more = "; drag across to see more" if draggable else "; all of them are behind Details"
+    return f"{drawn:,} of {total:,} points shown, extremes kept{more}"
 
 
 def as_arrow(table: pl.DataFrame) -> pa.Table:

@@ -21,13 +21,19 @@ from runyard.ui.inputs import show_input
 class Form:
     """How a model is asked: `key` tells forms apart, `initial` fills fields, `allowed` narrows choices.
 
-    Paths in `hidden`, and all below them, are not asked.
+    Paths in `hidden`, and all below them, are not asked. A path with another word in `variants` than before is asked
+    anew: a browser keeps what it shows for a widget of the same key.
     """
 
     key: str
     initial: Mapping[str, Any]
     allowed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    variants: Mapping[str, str] = field(default_factory=dict)
+
+    def key_of(self, path: str) -> str:
+        """Return the key of the widget of a path."""
+        return f"{self.key}{self.variants.get(path, '')}/{path}"
 
     def start(self, path: str) -> Any:
         """Return the value the form starts with at a path; None where nothing is given."""
@@ -70,7 +76,7 @@ def chosen_kind(form: Form, entry: FormField) -> str:
     if start is None and entry.default is not None:
         start = getattr(entry.default, entry.discriminator)
     kinds = [kind_of(part, entry.discriminator) for part in entry.parts]
-    now = st.session_state.get(f"{form.key}/{entry.path}.{entry.discriminator}", start)
+    now = st.session_state.get(form.key_of(f"{entry.path}.{entry.discriminator}"), start)
     return now if now in kinds else kinds[0]
 
 
@@ -107,7 +113,7 @@ def _answer(form: Form, question: _Question, prefix: str, values: dict[str, Any]
     value = show_input(
         entry,
         entry.default if given is None else given,
-        key=f"{form.key}/{entry.path}",
+        key=form.key_of(entry.path),
         choices=list(form.allowed.get(entry.path, entry.choices)),
         labels=labels,
     )

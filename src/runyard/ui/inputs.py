@@ -42,7 +42,7 @@ def show_input(entry: FormField, value: Any, *, key: str, choices: list[str], la
             )
         case "words":
             chosen = [str(word) for word in value or ()]
-            options = list(dict.fromkeys([*entry.choices, *chosen]))
+            options = list(dict.fromkeys([*choices, *chosen]))
             free = not entry.choices
             return st.multiselect(entry.title, options, chosen, accept_new_options=free, placeholder="none", **common)
         case "numbers":
@@ -50,7 +50,7 @@ def show_input(entry: FormField, value: Any, *, key: str, choices: list[str], la
             rule = (_NUMBERS, "Numbers with commas between them")
             return _numbers(st.text_input(entry.title, text, validate=rule, **common) or "")
         case "json":
-            written = None if value is None else json.dumps(value)
+            written = None if value is None else json.dumps(value, default=lambda part: part.model_dump(mode="json"))
             return _json(st.text_input(entry.title, written, **hollow, **common))
         case _:
             return _text(entry, value, common)

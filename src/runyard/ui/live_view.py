@@ -10,10 +10,10 @@ import polars as pl
 import streamlit as st
 
 from runyard.charts.live import live_line, live_loss, with_rows
-from runyard.charts.thin import LIMIT, thin
 from runyard.core.errors import NotFound
 from runyard.runtime import Runtime
 from runyard.service import logs
+from runyard.ui.figure import points_shown
 from runyard.ui.text import duration, number
 from runyard.ui.yard import is_dark
 
@@ -21,14 +21,10 @@ Row = dict[str, Any]
 LINE_PIXELS = 24
 
 
-def show_progress(run: Row, moment: datetime) -> None:
-    """Show the share done, the epoch and the time left."""
+def show_progress(run: Row) -> None:
+    """Show the share done and the epoch; how long it still takes stands above, in words and with a range."""
     done = progress(run)
-    left = remaining_seconds(run, moment)
-    words = f"{100 * done:.0f} % · epoch {run['completed_epochs'] or 0} of {run['total_epochs'] or '?'}"
-    if run["status"] == "running":
-        words += f" · about {duration(left)} left" if left is not None else " · time left not known yet"
-    st.progress(done, text=words)
+    st.progress(done, text=f"{100 * done:.0f} % · epoch {run['completed_epochs'] or 0} of {run['total_epochs'] or '?'}")
 
 
 def with_newest_step(run: Row, steps: pl.DataFrame) -> Row:
@@ -48,14 +44,6 @@ def progress(run: Row) -> float:
         if done is not None and total:
             return float(min(done / total, 1.0))
     return 0.0
-
-
-def remaining_seconds(run: Row, moment: datetime) -> float | None:
-    """Return the time left if the run goes on as fast as it did so far."""
-    done = progress(run)
-    if not run["started_at"] or not 0 < done < 1:
-        return None
-    return float((moment - run["started_at"]).total_seconds() * (1 - done) / done)
 
 
 def show_numbers(epochs: pl.DataFrame, run: Row, moment: datetime) -> None:
@@ -83,37 +71,40 @@ def show_numbers(epochs: pl.DataFrame, run: Row, moment: datetime) -> None:
             column.metric(label, value, border=True)
 
 
-def show_curves(epochs: pl.DataFrame, steps: pl.DataFrame, *, log: bool) -> None:
-    """Show the loss curve, and beside it learning rate and speed; only rows travel when there are new ones."""
+def show_curves(epochs: pl.DataFrame, steps: pl.DataFrame, *, log: bool, alt: str) -> None:
+    """Show the loss curve, and beside it learning rate and speed; only rows travel when there are new ones.
+
+    Args:
+        epochs: thinned, with `points` saying how many there are.
+        steps: mean losses of some steps inside the epochs.
+    """
     dark = is_dark()
     if epochs.is_empty() and steps.is_empty():
         st.info("No step has been logged yet; the curve starts with the first.", icon=":material/hourglass_top:")
         return
-    drawn = thin(with_best(epochs), ("train_loss", "val_loss"), limit=LIMIT - steps.height)
     inside = steps.select("epoch", "step_loss")
-    rows = pl.concat([drawn.frame.cast({"epoch": pl.Float64}), inside], how="diagonal_relaxed").sort("epoch")
+    rows = pl.concat([with_best(epochs).cast({"epoch": pl.Float64}), inside], how="diagonal_relaxed").sort("epoch")
     st.echarts_chart(
         with_rows(_loss_option(log, dark), rows),
         key="live-loss",
         height=360,
-        alt=curve_alt(epochs),
+        alt=alt,
     )
-    if drawn.note:
-        st.caption(drawn.note)
     if epochs.is_empty():
         return
+    if epochs.height < epochs["points"][0]:
+        st.caption(points_shown(epochs.height, epochs["points"][0], draggable=False))
     left, right = st.columns(2)
-    rates = thin(epochs.select("epoch", "learning_rate", "samples_per_second"), ("learning_rate",)).frame
     for column, field, unit, colour in (
         (left, "learning_rate", "learning rate", 2),
         (right, "samples_per_second", "samples per second", 3),
     ):
-        if rates[field].null_count() < rates.height:
+        if epochs[field].null_count() < epochs.height:
             column.echarts_chart(
-                with_rows(_line_option(field, unit, colour, dark), rates.select("epoch", field)),
+                with_rows(_line_option(field, unit, colour, dark), epochs.select("epoch", field)),
                 key=f"live-{field}",
                 height=200,
-                alt=f"{unit.capitalize()} over epochs, now {number(rates[field][-1], 3)}",
+                alt=f"{unit.capitalize()} over epochs, now {number(epochs[field][-1], 3)}",
             )
 
 

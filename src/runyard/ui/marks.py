@@ -33,6 +33,19 @@ def waste_band(run: Row) -> pl.DataFrame:
     return pl.DataFrame([(run["best_epoch"], run["last_epoch"], f"{wasted} {word} wasted")], schema, orient="row")
 
 
+def within(ends: tuple[float, float], marks: pl.DataFrame) -> pl.DataFrame:
+    """Return the marks inside a range of epochs, a band cut to it: others would stretch the axis to where they are."""
+    low, high = ends
+    if "start" not in marks.columns:
+        inside = marks.filter(pl.col("epoch").is_between(low, high))
+        late = (pl.col("epoch") - low) * 3 > (high - low) * 2
+        return inside.with_columns(late.alias("late")) if "late" in marks.columns else inside
+    cut = marks.with_columns(
+        pl.col("start").cast(pl.Float64).clip(low), pl.col("stop").cast(pl.Float64).clip(None, high)
+    )
+    return cut.filter(pl.col("start") < pl.col("stop"))
+
+
 def stop_marks(run: Row) -> pl.DataFrame:
     """Return where the run stopped early, or where early stopping with its patience would have."""
     marks: list[tuple[int, str]] = []

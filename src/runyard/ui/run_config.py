@@ -11,6 +11,7 @@ import streamlit as st
 from runyard.config.run import parse_run_config, to_yaml
 from runyard.core.errors import Invalid
 from runyard.runtime import Runtime
+from runyard.ui.preset_view import offer_save
 
 
 def show_config(rt: Runtime, run: dict[str, Any]) -> None:
@@ -19,6 +20,8 @@ def show_config(rt: Runtime, run: dict[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Repeat it from a shell**", width="content")
         st.space("stretch")
+        if run["model_path"] or run["status"] == "completed":
+            offer_save(rt, run["id"])
         if st.button("Change and run again", icon=":material/edit:", key="run-again"):
             st.switch_page("page/launch.py", query_params={"from": str(run["id"])})
     st.code(shlex.join(["runyard", "--yard", str(rt.yard.home), "launch", str(file)]), language="bash", wrap_lines=True)

@@ -1,37 +1,29 @@
-"""The tabs of a run's page: summary, curves, configuration, environment, resources, log, events."""
+"""The tabs of a run's page that are words: summary, environment, log, events."""
 
 from __future__ import annotations
 
-import html
 import json
 from typing import Any
 
-import polars as pl
 import streamlit as st
 
-from runyard.charts.loss import loss_curves
-from runyard.charts.series import series
-from runyard.charts.spec import Spec
-from runyard.charts.thin import thin
-from runyard.queries import epochs, resources, runs
+from runyard.queries import runs
 from runyard.runtime import Runtime
-from runyard.ui.anomalies_view import show_anomalies
-from runyard.ui.figure import as_arrow, show_behind, show_chart, show_sql
-from runyard.ui.forecast_view import forecast_line, predicted, show_forecast
-from runyard.ui.marks import best_mark, curve_words, stop_marks, waste_band
-from runyard.ui.text import dollars, duration, energy, escape, number, share, utc
-from runyard.ui.yard import frame, is_dark
+from runyard.ui.datasets_view import show_class_counts
+from runyard.ui.facts import show_facts
+from runyard.ui.figure import as_arrow, show_sql
+from runyard.ui.live_view import show_log
+from runyard.ui.plain_view import show_plain
+from runyard.ui.run_view import ACTIVE
+from runyard.ui.text import dollars, duration, energy, number, share, utc
+from runyard.ui.yard import frame
 
 Row = dict[str, Any]
-_FACT = (
-    '<tr style="font-size:.875rem;border-bottom:1px solid rgba(128,128,128,.25)">'
-    '<th scope="row" style="text-align:left;font-weight:400;opacity:.7;padding:.3rem .5rem;width:42%">{}</th>'
-    '<td style="padding:.3rem .5rem;overflow-wrap:anywhere">{}</td></tr>'
-)
 
 
 def show_summary(rt: Runtime, run: Row) -> None:
     """Show the result in numbers, then what was trained, on what, and what it cost."""
+    show_plain(rt, run["id"], key="run", live=run["status"] in ACTIVE)
     cards = st.columns(4)
     waste = run["wasted_epochs"]
     cards[0].metric("Best validation loss", number(run["best_validation_loss"]), border=True,
@@ -64,6 +56,11 @@ def show_summary(rt: Runtime, run: Row) -> None:
             "Started": utc(run["started_at"]), "Ended": utc(run["ended_at"]),
             "CPU time": duration(_seconds(run["cpu_hours"])), "Memory peak": _gigabytes(run["memory_peak_gb"]),
         })  # fmt: skip
+    counted = runs.classes(run["id"])
+    classes = frame(rt, counted)
+    if classes.height:
+        st.markdown("**Examples of each class**")
+        show_class_counts(classes, parts=True, key="run-classes")
     bill = runs.bill(run["id"])
     parts = {row["part"]: row for row in frame(rt, bill).to_dicts()}
     if parts:
@@ -73,66 +70,23 @@ def show_summary(rt: Runtime, run: Row) -> None:
             "Together": _spent({"hours": run["compute_hours"], "usd": run["cost_usd"]}),
             "Energy": energy(run["energy_kwh"], run["energy_meters"]),
         })  # fmt: skip
+    with st.expander("SQL", icon=":material/database:"):
+        show_sql(runs.report(run["id"]))
+        show_sql(counted)
+        show_sql(bill)
 
 
-def show_curves_tab(rt: Runtime, run: Row) -> None:
-    """Show the loss curves with their marks, then learning rate and gradient norm."""
-    query = epochs.of_run(run["id"])
-    table = frame(rt, query)
-    if table.is_empty():
-        st.info("No epoch has finished, so there is no curve.", icon=":material/hourglass_empty:")
-        return
-    log = st.toggle("Logarithmic loss", key="run-log", bind="query-params")
-    drawn = thin(table, ("train_loss", "val_loss"))
-    ahead = predicted(rt, run, table)
-    with st.container(border=True):
-        st.markdown("**Loss**")
-        show_forecast(run, ahead)
-        data = {
-            "curve": drawn.frame.select("epoch", "train_loss", "val_loss"),
-            "best": best_mark(run, table),
-            "waste": waste_band(run),
-            "stops": stop_marks(run),
-            "forecast": forecast_line(run, ahead),
-        }
-        show_chart(_loss_spec(log, is_dark()), data, key="run-loss", alt=curve_words(run, table))
-        show_behind(table, query, key="run-loss", note=drawn.note, alt="Epochs of the run")
-    left, right = st.columns(2)
-    show_line(left, table, "epoch", "learning_rate", "learning rate", colour=2)
-    show_line(right, table, "epoch", "gradient_norm", "gradient norm", colour=4)
-    show_anomalies(rt, run)
+def show_log_tab(rt: Runtime, run: Row) -> None:
+    """Show the log of a run, or the lines of it that hold a text, and the traceback of a failure."""
+    words = "Search in the log"
+    search = st.text_input(words, key="run-search", placeholder=words, type="search", label_visibility="collapsed")
+    show_log(rt, run["id"], search=search, lines=2000, height=560)
+    if run["error_details"]:
+        st.markdown("**What broke**")
+        st.code(run["error_details"], language=None, wrap_lines=True)
 
 
-def show_resources_tab(rt: Runtime, run: Row) -> None:
-    """Show CPU and memory of the run's process over time."""
-    query = resources.of_run(run["id"])
-    table = frame(rt, query)
-    if table.is_empty():
-        st.info("No samples: they come every 5 seconds from runs that Runyard starts.", icon=":material/memory:")
-        return
-    show_line(st.container(), table, "minutes", "cpu_percent", "CPU (%, 100 = one core)", colour=0)
-    show_line(st.container(), table, "minutes", "memory_gb", "memory (GB)", colour=2)
-    show_line(st.container(), table, "minutes", "gpu_percent", "GPU (%)", colour=3)
-    show_behind(table, query, key="run-resources", alt="CPU and memory samples of the run")
-
-
-def show_line(place: Any, table: pl.DataFrame, x: str, y: str, title: str, *, colour: int) -> None:
-    """Show one column over another in a box; nothing where the column is unknown throughout."""
-    points = table.select(pl.col(x).alias("x"), pl.col(y).alias("y")).drop_nulls()
-    if points.is_empty():
-        return
-    drawn = thin(points, ("y",))
-    x_title = "epoch" if x == "epoch" else "minutes since start"
-    with place.container(border=True):
-        st.markdown(f"**{title[0].upper()}{title[1:]}**")
-        spec = _line_spec(x_title, title, x == "epoch", colour, is_dark())
-        last = number(points["y"][-1], 3)
-        show_chart(spec, {"points": drawn.frame}, key=f"run-{y}", alt=f"{title} over {x_title}, {last} at the end")
-        if drawn.note:
-            st.caption(drawn.note)
-
-
-def show_environment(run: Row) -> None:
+def show_environment(rt: Runtime, run: Row) -> None:
     """Show where and with what a run ran."""
     left, right = st.columns(2)
     commit = run["git_commit"]
@@ -172,18 +126,6 @@ def show_events(rt: Runtime, run: Row) -> None:
         show_sql(query)
 
 
-def show_facts(title: str, facts: dict[str, Any]) -> None:
-    """Show a small table of names and values; a user's strings are shown, not read.
-
-    HTML of our own, since `st.table` imports pandas, which is 50 MB.
-    """
-    shown = ((name, "–" if value in (None, "") else value) for name, value in facts.items())
-    rows = "".join(_FACT.format(html.escape(str(name)), html.escape(str(value))) for name, value in shown)
-    with st.container(border=True, height="stretch"):
-        st.markdown(f"**{escape(title)}**")
-        st.html(f'<table aria-label="{html.escape(title)}" style="width:100%;border-collapse:collapse">{rows}</table>')
-
-
 def _model_type(run: Row) -> str | None:
     """Return the kind of a model that has no base model, such as a CNN; None in a run of somebody's own script."""
     model = json.loads(run["config"] or "{}").get("model")
@@ -221,13 +163,3 @@ def _seconds(hours: float | None) -> float | None:
 
 def _real(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _loss_spec(log: bool, dark: bool) -> Spec:
-    return loss_curves(log=log, dark=dark)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _line_spec(x_title: str, y_title: str, whole_x: bool, colour: int, dark: bool) -> Spec:
-    return series(x_title=x_title, y_title=y_title, whole_x=whole_x, colour=colour, dark=dark)

@@ -60,11 +60,18 @@ def show_status(status: str) -> None:
     st.badge(status, icon=icon, color=colour)  # type: ignore[arg-type]
 
 
+def show_attempt(run: Row) -> None:
+    """Say in a sentence why the run is at another attempt than its first."""
+    if run["attempt_cause"]:
+        cause = str(run["attempt_cause"])
+        st.info(f"{escape(cause[:1].upper() + cause[1:])}.", icon=":material/replay:")
+
+
 def show_failure(run: Row) -> None:
     """Say why a run failed and what to try."""
     if run["status"] == "failed":
         said = escape(run["error_message"] or "The run failed without a word; its log may know more.")
-        hint = escape(run["error_hint"] or "")
+        hint = escape(" ".join(filter(None, (run["error_hint"], run.get("verdict")))))
         st.error(f"{said}\n\n{hint}" if hint else said, icon=":material/error:")
 
 

@@ -19,8 +19,10 @@ from runyard.charts.theme import streamlit_theme
 from runyard.core.errors import Conflict, RunyardError
 from runyard.core.paths import Yard, resource
 from runyard.core.settings import Settings
+from runyard.runtime import Runtime
 from runyard.service.demo import launch_demo_if_empty
 from runyard.service.launch import pump
+from runyard.service.retention import tidy
 from runyard.ui.security import hosts_of
 from runyard.ui.yard import yard
 
@@ -79,12 +81,17 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         _LOG.warning("%s %s", error.message, error.hint)
         yield
         return
-    ticker = rt.store.ticker(on_tick=lambda: pump(rt))
+    ticker = rt.store.ticker(on_tick=lambda: _tick(rt))
     ticker.start()
     try:
         yield
     finally:
         await anyio.to_thread.run_sync(ticker.stop)
+
+
+def _tick(rt: Runtime) -> None:
+    pump(rt)
+    tidy(rt)
 
 
 def ensure_free(port: int, host: str = HOST) -> None:
