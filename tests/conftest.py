@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,7 @@ os.environ.update(
     RUNYARD_HOME=str(Path(tempfile.gettempdir()) / "runyard-tests-must-name-their-yard"),
     PYTHONPATH=os.pathsep.join(filter(None, (str(GUARD), os.environ.get("PYTHONPATH")))),
 )
+sys.path.insert(0, str(TESTS / "journals"))
 runpy.run_path(str(GUARD / "sitecustomize.py"))
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ready import ready_yard
+
 from runyard.core.clock import now_us
 from runyard.core.ids import new_id
 from runyard.core.journal import Journal
@@ -30,8 +32,7 @@ MODELS = (
 
 def compared_yard(home: Path) -> dict[str, UUID]:
     """Make the yard; returns the ids of the comparisons by name."""
-    yard = Yard(home)
-    yard.create()
+    yard = ready_yard(home)
     found = {
         "which net": _comparison(yard, "which net", seeds=5, ended=True, minutes_ago=40),
         "still at it": _comparison(yard, "still at it", seeds=1, ended=False, minutes_ago=2),

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 from yards import SECOND, Story, write_run
 
 from runyard.core.clock import now_us
 from runyard.core.ids import new_id
 from runyard.core.journal import Journal
-from runyard.core.paths import Yard
 from runyard.store.store import Store
 
 Visit = Callable[..., AppTest]
@@ -24,8 +24,7 @@ Visit = Callable[..., AppTest]
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, UUID]:
     """A run that ran out of memory in epoch 20, went on from epoch 10 with half the batch, and was given up."""
-    yard, run = Yard(tmp_path_factory.mktemp("tried")), new_id()
-    yard.create()
+    yard, run = ready_yard(tmp_path_factory.mktemp("tried")), new_id()
     write_run(yard, run, Story("heavy", "failed", 20, 60, 18, error="The run ran out of memory."))
     at = now_us() - 60 * SECOND
     journal = Journal(yard.events / "second.jsonl")

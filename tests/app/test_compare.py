@@ -12,6 +12,7 @@ from uuid import UUID
 import duckdb
 import polars as pl
 import pytest
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 
 from runyard.core.ids import new_id
@@ -32,8 +33,7 @@ START = 1_700_000_000 * SECOND
 def long(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, UUID]:
     """A yard with one run of 20,000 steps, one spike, and a pause of an hour between its two attempts."""
     home = tmp_path_factory.mktemp("long")
-    yard, run = Yard(home), new_id()
-    yard.create()
+    yard, run = ready_yard(home), new_id()
     launcher = Journal(yard.events / "long.jsonl")
     queued = {"k": "queued", "run": str(run), "at": START, "attempt": 1, "kind": "train", "name": "long", "config": {}}
     launcher.write(queued)
@@ -185,8 +185,7 @@ def test_values_that_are_not_finite_are_counted(visit: Visit, full: Full, groupe
 
 
 def test_metrics_that_are_not_finite_are_counted_as_they_count(tmp_path: Path) -> None:
-    yard, run = Yard(tmp_path / "yard"), new_id()
-    yard.create()
+    yard, run = ready_yard(tmp_path / "yard"), new_id()
     journal = Journal(yard.events / "odd.jsonl")
     journal.write({"k": "queued", "run": str(run), "at": START, "attempt": 1, "kind": "train", "config": {}})
     for attempt, values in ((1, (math.nan, 1.0, math.inf)), (2, (2.0, math.nan, -math.inf))):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from compared import compared_yard
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 
 from runyard.core.paths import Yard
@@ -66,10 +67,7 @@ def test_a_comparison_opens_on_its_own_page(visit: Visit, compared: tuple[Path, 
 @pytest.mark.slow
 def test_models_are_chosen_and_queued_once(visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runyard.service.comparisons.start_queued", lambda rt: None)  # queued is what this is about
-    Yard(tmp_path).create()
-    store = Store(Yard(tmp_path))
-    store.ingest(verb="test", wait_seconds=20, snapshot=True, replace_views=True)
-    store.close()
+    ready_yard(tmp_path)
     at = visit(tmp_path, "compare_models")
     assert at.subheader[0].value == "No comparison yet"
 

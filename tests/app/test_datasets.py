@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 
 from runyard.core.errors import Conflict, Invalid
@@ -27,7 +28,7 @@ def filled(tmp_path: Path) -> Path:
     rows[5]["label"] = ""
     file = tmp_path / "reviews.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    rt = open_runtime(tmp_path / "yard", create=True)
+    rt = open_runtime(ready_yard(tmp_path / "yard").home)
     datasets.add(rt, file)
     good = tmp_path / "table.csv"
     good.write_text("x,label\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in range(12)), "utf-8")

@@ -7,12 +7,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 
 from runyard.core.clock import now_us
 from runyard.core.ids import new_id
 from runyard.core.journal import Journal, RunJournal
-from runyard.core.paths import Yard
 from runyard.store.store import Store
 
 Visit = Callable[..., AppTest]
@@ -21,8 +21,7 @@ Visit = Callable[..., AppTest]
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, UUID]:
     """A yard with a run of two layers that were looked at every ten steps."""
-    yard = Yard(tmp_path_factory.mktemp("layers") / "yard")
-    yard.create()
+    yard = ready_yard(tmp_path_factory.mktemp("layers") / "yard")
     run = new_id()
     pen = RunJournal(Journal(yard.run(run).journal(1)), run, 1)
     config = {"monitoring": {"loss_curve_smoothing": 0.5}}

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 
 from runyard.config.run import load_run_config
@@ -35,8 +36,8 @@ def write_model(folder: Path) -> None:
 @pytest.fixture
 def stocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A yard with a model, two data sets and no free worker: what is started stays queued."""
-    home = tmp_path / "yard"
-    rt = open_runtime(home, create=True)
+    home = ready_yard(tmp_path / "yard").home
+    rt = open_runtime(home)
     write_model(rt.yard.models / "reader")
     rows = [{"text": f"tea {n}", "label": "good" if n % 2 else "bad"} for n in range(40)]
     (rt.yard.datasets / "reviews.jsonl").write_text("\n".join(map(json.dumps, rows)))

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import polars as pl
 import pytest
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 
 from runyard.core.ids import new_id
 from runyard.core.journal import Journal
-from runyard.core.paths import Yard
 from runyard.queries import epochs
 from runyard.queries.thinned import MOST_ROWS
 from runyard.store.store import Store
@@ -27,8 +27,7 @@ START = 1_700_000_000_000_000
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Long:
     """A yard with one run of 20,000 epochs: a best one, a spike, and one without a number; its process sampled."""
-    yard, run = Yard(tmp_path_factory.mktemp("long")), new_id()
-    yard.create()
+    yard, run = ready_yard(tmp_path_factory.mktemp("long")), new_id()
     launcher = Journal(yard.events / "long.jsonl")
     queued = {"attempt": 1, "kind": "train", "name": "long", "config": {}}
     launcher.write({"k": "queued", "run": str(run), "at": START, **queued})

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import duckdb
 import pytest
+from ready import ready_yard
 from streamlit.testing.v1 import AppTest
 
 from runyard.core.ids import new_id
@@ -78,8 +79,7 @@ def test_savings_and_efficiency_have_their_rows(visit: Visit, full: Full) -> Non
 
 
 def test_runs_without_validation_or_epochs_are_counted_and_explained(visit: Visit, tmp_path: Path) -> None:
-    yard = Yard(tmp_path / "blind")
-    yard.create()
+    yard = ready_yard(tmp_path / "blind")
     journal = Journal(yard.events / "blind.jsonl")
     for status in ("completed", "failed"):
         run = str(new_id())

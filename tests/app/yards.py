@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ready import ready_yard
+
 from runyard.core.clock import now_us
 from runyard.core.ids import new_id
 from runyard.core.journal import Journal
@@ -60,8 +62,7 @@ STORIES = (
 
 def full_yard(home: Path, stories: tuple[Story, ...] = STORIES) -> dict[str, UUID]:
     """Make a yard of these runs and return their ids by name."""
-    yard = Yard(home)
-    yard.create()
+    yard = ready_yard(home)
     ids = {story.name: new_id() for story in stories}
     for story in stories:
         write_run(yard, ids[story.name], story)

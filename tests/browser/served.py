@@ -59,10 +59,10 @@ def look_over(page: Page, addresses: Mapping[str, int], pictures: Path) -> None:
     page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     for number, (address, charts) in enumerate(addresses.items()):
         page.goto(address)
-        settled(page)
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=15_000)
+        settled(page)  # after the heading: before it no script has begun
         drawn = page.get_by_test_id("stVegaLiteChart")
-        expect(drawn, address).to_have_count(charts)
+        expect(drawn, address).to_have_count(charts, timeout=15_000)
         for place in range(charts):
             drawn.nth(place).locator("svg, canvas").first.wait_for()
         wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")

@@ -33,7 +33,7 @@ def test_pages_are_drawn_in_both_themes(
     page = open_browser(served.url, scheme=scheme)
     watch = ids["watch-cnn"]
     live = f"/live?run={ids['watch-cnn-live']}"
-    curves = {f"/run?id={watch}": 0, f"/run?id={watch}&tab=Curves": 3}
+    curves = {f"/run?id={watch}": 1, f"/run?id={watch}&tab=Curves": 3}
     look_over(page, {"/": 0, "/launch": 1, "/datasets": 1, "/presets": 0, live: 0, **curves}, tmp_path)
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(16, 22, 29)")

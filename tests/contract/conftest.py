@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "journals"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "app"))
+
+from ready import ready_yard
 
 from runyard.cli import main
 from runyard.core.paths import Yard
@@ -21,6 +22,18 @@ from runyard.store import Store
 
 @pytest.fixture
 def yard(tmp_path: Path) -> Yard:
+    """A yard with a store that holds no run."""
+    return ready_yard(tmp_path / "yard")
+
+
+@pytest.fixture
+def home(yard: Yard) -> Path:
+    """The folder of that yard."""
+    return yard.home
+
+
+@pytest.fixture
+def bare_yard(tmp_path: Path) -> Yard:
     """A yard's folders, without a store."""
     yard = Yard(tmp_path / "yard")
     yard.create()

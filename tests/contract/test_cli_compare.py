@@ -123,7 +123,7 @@ def test_cancelling_a_comparison_cancels_what_is_open(
 def test_a_comparison_that_cannot_be_queued_is_ended_and_can_be_started_again(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runyard.service.launch._start", lambda rt, row: UUID(row["id"]))
+    monkeypatch.setattr("runyard.service.pump._start", lambda rt, row: UUID(row["id"]))
     models, parent, record = compare(read_models([files / "models.yaml"]), seeds=2), new_id(), Runtime.record
     asked: list[str] = []
 

@@ -47,10 +47,16 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def trained(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The id of a run that has made version 1 of the agent `taster`, in a copy of that folder."""
-    monkeypatch.chdir(tmp_path)
+def yard(once: Path, tmp_path: Path) -> Yard:
+    """The yard in a copy of that folder."""
     shutil.copytree(once, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return Yard(tmp_path / "yard")
+
+
+@pytest.fixture
+def trained(yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of a run that has made version 1 of the agent `taster`."""
+    monkeypatch.chdir(tmp_path)
     return (tmp_path / "id").read_text().strip()
 
 

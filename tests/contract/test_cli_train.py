@@ -113,7 +113,7 @@ def test_ctrl_c_cancels_and_resume_goes_on(command: Command, files: Path) -> Non
     run = until(command, "endless", lambda row: (row["completed_epochs"] or 0) >= 3)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=PATIENCE_SECONDS)
-    assert running.returncode == 130
+    assert running.returncode == 130, err
     assert "Traceback" not in err
     stopped = command("show", run["id"], "--format", "json").rows[0]
     assert stopped["status"] == "cancelled"

@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 import pytest
 from reading import tables
+from ready import ready_yard
 
 from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import Yard
@@ -23,8 +24,7 @@ LOGGED = ("runs", "training_sessions", "training_epochs", "metrics", "run_attemp
 
 def log_run(home: Path, place: int, *, epochs: int = 3, from_epoch: int = 1, ended: bool = True) -> None:
     """Journal a run as its own process would, or go on with one."""
-    yard = Yard(home)
-    yard.create()
+    yard = Yard(home) if home.exists() else ready_yard(home)
     pen = RunJournal(Journal(yard.run(RUN.format(place)).journal(1)), RUN.format(place), 1)
     if from_epoch == 1:
         pen.emit("queued", kind="train", name=f"run {place}", agent="bot", config={"hyperparameters": {"epochs": 9}})

@@ -36,11 +36,6 @@ def journalled(home: Path) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "yard"
-
-
 def test_tensorboard_comes_in_whole_and_once(command: Command, home: Path) -> None:
     said = command("import", "tensorboard", DATA / "tensorboard", "--format", "json")
     assert said.code == 0, said.err
@@ -136,7 +131,8 @@ def test_the_store_made_again_is_the_same(command: Command, home: Path) -> None:
     assert select(home, "SELECT count(*) FROM rejected_events") == [(0,)]
 
 
-def test_a_dry_run_writes_nothing_and_says_the_mapping(command: Command, home: Path) -> None:
+def test_a_dry_run_writes_nothing_and_says_the_mapping(command: Command, tmp_path: Path) -> None:
+    home = tmp_path / "yard"
     said = command("import", "csv", DATA / "csv", "--dry-run")
     assert said.code == 0
     assert "train_loss=train/loss, val_loss=validation/loss" in said.err

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from reading import tables
-from ready import ready_yard
 
 from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import Yard
@@ -19,11 +18,6 @@ RUN = "0198a3c0-0000-7000-8000-000000000001"
 AT = 1_763_733_600_000_000
 HEAD = f'"run":"{RUN}","at":{AT}'
 CURVES = Path(__file__).resolve().parents[1] / "sql" / "data" / "example_run_curves.json"
-
-
-@pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return ready_yard(tmp_path / "yard")
 
 
 def put(yard: Yard, data: bytes | str, name: str = "hand.jsonl") -> None:

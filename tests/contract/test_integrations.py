@@ -14,6 +14,7 @@ import pytest
 import runyard
 import runyard.integrations
 from runyard.core.errors import Unavailable
+from runyard.core.paths import Yard
 from runyard.integrations import attached
 
 
@@ -22,8 +23,8 @@ def library(name: str) -> Any:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "yard"
+def home(yard: Yard) -> Iterator[Path]:
+    yield yard.home
     runyard.finish("cancelled")
 
 

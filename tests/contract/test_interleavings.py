@@ -14,7 +14,6 @@ from reading import tables
 from ready import ready_yard
 
 from runyard.core.journal import Journal, encode
-from runyard.core.paths import Yard
 from runyard.store import Store
 
 RUNS = [f"0198a3c0-0000-7000-8000-00000000000{end}" for end in "abc"]
@@ -135,8 +134,7 @@ def tearings(draw: st.DrawFn) -> tuple[list[bytes], list[tuple[int, int, bool]]]
 
 
 def at_once(folder: Path, journals: list[bytes]) -> dict[str, list[str]]:
-    yard = Yard(folder)
-    yard.create()
+    yard = ready_yard(folder)
     for place, data in enumerate(journals):
         (yard.events / f"{place}.jsonl").write_bytes(data)
     store = Store(yard)

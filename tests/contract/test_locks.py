@@ -83,7 +83,8 @@ def test_a_new_yard_has_an_empty_published_copy(yard: Yard, store: Store) -> Non
     assert store.read("FROM runs").height == 0
 
 
-def test_reading_a_yard_without_a_store_says_so(store: Store) -> None:
+def test_reading_a_yard_without_a_store_says_so(bare_yard: Yard) -> None:
+    store = Store(bare_yard)
     with pytest.raises(NotFound):
         store.read("FROM runs")
     with pytest.raises(NotFound):
@@ -160,7 +161,8 @@ def test_an_analyst_who_reads_a_version_keeps_it(yard: Yard, store: Store) -> No
     assert len(publish.copies(yard.published)) == publish.KEEP
 
 
-def test_young_versions_and_the_last_two_are_kept(yard: Yard, store: Store) -> None:
+def test_young_versions_and_the_last_two_are_kept(bare_yard: Yard) -> None:
+    yard, store = bare_yard, Store(bare_yard)
     for _ in range(4):
         log_steps(yard)
         store.ingest(wait_seconds=5, snapshot=True)

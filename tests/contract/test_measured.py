@@ -25,8 +25,8 @@ START = datetime(2026, 3, 1)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Any:
-    yield tmp_path / "yard"
+def home(yard: Yard) -> Any:
+    yield yard.home
     recording.close()
 
 

@@ -15,12 +15,13 @@ import pytest
 
 import runyard
 from runyard.core.errors import NotFound
+from runyard.core.paths import Yard
 from runyard.notebook import CHART_TYPES
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "yard"
+def home(yard: Yard) -> Iterator[Path]:
+    yield yard.home
     runyard.finish("cancelled")
 
 

@@ -24,10 +24,10 @@ hyperparameters: {epochs: 2, learning_rate: 0.004, batch_size: 8}
 
 
 @pytest.fixture
-def trained(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def trained(command: Command, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A run of a small net that is queued, and stays so."""
     monkeypatch.setenv("RUNYARD_MAX_WORKERS", "1")
-    monkeypatch.setattr("runyard.service.launch._start", lambda rt, row: row["id"])
+    monkeypatch.setattr("runyard.service.pump._start", lambda rt, row: row["id"])
     (tmp_path / "run.yaml").write_text(RUN)
     said = command("launch", tmp_path / "run.yaml")
     assert said.code == 0, said.err

@@ -33,7 +33,14 @@ ID = "0198a3c0-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Any:
+def home(yard: Yard) -> Any:
+    yield yard.home
+    recording.close()
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Any:
+    """The folder of a yard that is not there yet."""
     yield tmp_path / "yard"
     recording.close()
 
@@ -135,12 +142,12 @@ def test_a_version_by_its_name_counts_for_its_reliability(store: Store, yard: Ya
     ],
 )  # fmt: skip
 def test_every_mistake_is_named_and_nothing_recorded(
-    home: Path, verb: Callable[..., UUID], values: dict[str, Any], wrong: list[str]
+    nowhere: Path, verb: Callable[..., UUID], values: dict[str, Any], wrong: list[str]
 ) -> None:
     with pytest.raises(Invalid) as raised:
-        verb(**values, home=home)
+        verb(**values, home=nowhere)
     assert [problem.path for problem in raised.value.problems] == wrong
-    assert not home.exists()
+    assert not nowhere.exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -242,13 +249,13 @@ def test_lines_of_a_file_and_of_stdin(command: Any, home: Path, tmp_path: Path, 
     assert command("sql", "SELECT count(*) AS n FROM agent_executions", "--format", "json").rows == [{"n": 500}]
 
 
-def test_lines_are_recorded_all_or_none(command: Any, home: Path, tmp_path: Path) -> None:
+def test_lines_are_recorded_all_or_none(command: Any, nowhere: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"status": "success"}\n{"status": "fine", "colour": 1}\nnonsense\n[1]\n')
     said = command("record", "execution", "--from", tmp_path / "bad.jsonl")
     assert said.code == 2
     for part in ("3 of 4 lines", "line 2, status", "line 2, colour", "line 3", "line 4"):
         assert part in said.err
-    assert not home.exists()
+    assert not nowhere.exists()
     assert command("record", "execution", "--from", tmp_path / "none.jsonl").code == 1
     assert command("record", "execution", "--from", tmp_path / "bad.jsonl", "--agent", "a").code == 2
 

@@ -16,13 +16,8 @@ import pytest
 import runyard
 from runyard.core.errors import Conflict, Invalid, NotFound, Unavailable
 from runyard.runtime import open_runtime
-from runyard.service.launch import pump
+from runyard.service.pump import pump
 from runyard.service.runs import resolve, state
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "yard"
 
 
 def script(text: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -306,7 +301,8 @@ def test_a_monitored_metric_of_ones_own_decides_what_is_best(home: Path) -> None
     assert row == {"best_epoch": 2, "best_value": 0.9}
 
 
-def test_what_init_and_query_refuse(home: Path, tmp_path: Path) -> None:
+def test_what_init_and_query_refuse(tmp_path: Path) -> None:
+    home = tmp_path / "yard"
     with pytest.raises(NotFound, match="no yard"):
         runyard.query("FROM runs", home=home)
     with pytest.raises(Invalid, match="cannot use"):

@@ -24,14 +24,15 @@ from runyard.core.errors import Conflict, Denied, Invalid, NotFound
 from runyard.core.ids import new_id
 from runyard.runtime import Runtime, open_runtime
 from runyard.service import logs, runs
-from runyard.service.launch import launch, pump
+from runyard.service.launch import launch
+from runyard.service.pump import pump
 
 
 @pytest.fixture
-def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+def rt(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A runtime on a yard of one worker with a small data set; whatever it started is ended after the test."""
     monkeypatch.setenv("RUNYARD_MAX_WORKERS", "1")
-    runtime = open_runtime(tmp_path / "yard", create=True)
+    runtime = open_runtime(home)
     random = np.random.default_rng(5)
     y = (np.arange(60) % 2).astype(np.int64)
     x = random.normal(0, 1, (60, 12, 2)).astype(np.float32) + y[:, None, None]

@@ -18,12 +18,12 @@ SAID = ("SELECT workspace_id, es_saved_epochs FROM overtraining_waste AS w "
 
 
 @pytest.fixture
-def two_workspaces(tmp_path: Path) -> Path:
+def two_workspaces(home: Path) -> Path:
     for workspace in ("lab", "shop"):
-        with runyard.init(agent="bot", workspace=workspace, home=tmp_path / "yard") as run:
+        with runyard.init(agent="bot", workspace=workspace, home=home) as run:
             for epoch, loss in enumerate([1.0, 0.5, *[0.6] * 6], start=1):
                 run.log_epoch(epoch, val_loss=loss)
-    return tmp_path / "yard"
+    return home
 
 
 def saved(command: Command) -> dict[str, int]:

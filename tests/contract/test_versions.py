@@ -20,11 +20,6 @@ MINUTE = 60_000_000
 VERSIONS = "SELECT * EXCLUDE (id) FROM model_versions ORDER BY agent_id, TRY_CAST(version AS INTEGER)"
 
 
-@pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return ready_yard(tmp_path / "yard")
-
-
 def run_id(number: int) -> str:
     return f"0198a3c0-0000-7000-8000-{number:012d}"
 

@@ -47,10 +47,13 @@ for path in sys.argv[1:]:
 
 def tables(store: Store) -> dict[str, list[str]]:
     """Return all rows of the run tables of the store itself, as sorted text: NaN equals NaN, order does not matter."""
-    found = {}
-    for name, columns in TABLES.items():
-        rows = store.live(f"SELECT CAST(t AS VARCHAR) AS row FROM (SELECT {columns} FROM {name}) AS t ORDER BY 1")
-        found[name] = rows["row"].to_list()
+    parts = (
+        f"SELECT '{name}' AS name, CAST(t AS VARCHAR) AS row FROM (SELECT {columns} FROM {name}) AS t"
+        for name, columns in TABLES.items()
+    )
+    found: dict[str, list[str]] = {name: [] for name in TABLES}
+    for name, row in store.live(f"{' UNION ALL '.join(parts)} ORDER BY ALL").rows():
+        found[name].append(row)
     return found
 
 

@@ -14,7 +14,7 @@ from runyard.store import Store
 
 def ready_yard(home: Path) -> Yard:
     """Make a yard as it is after its first ingest, which found nothing."""
-    shutil.copytree(_first(), home, symlinks=True)
+    shutil.copytree(_first(), home, symlinks=True, dirs_exist_ok=True)
     return Yard(home)
 
 

@@ -11,7 +11,8 @@ from runyard.config.run import parse_run_config
 from runyard.demodata import packages
 from runyard.demodata.place import place
 from runyard.runtime import open_runtime
-from runyard.service.launch import launch, run_in_foreground
+from runyard.service.launch import launch
+from runyard.service.processes import run_in_foreground
 
 STEPS = 15
 BATCH = 4

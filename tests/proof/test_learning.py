@@ -14,7 +14,7 @@ from runyard.queries import comparisons, ranking
 from runyard.runtime import Runtime, open_runtime
 from runyard.service import demo
 from runyard.service.comparisons import start
-from runyard.service.launch import pump
+from runyard.service.pump import pump
 from runyard.service.runs import state
 
 

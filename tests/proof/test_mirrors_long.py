@@ -9,7 +9,8 @@ import numpy as np
 
 from runyard.config.run import parse_run_config
 from runyard.runtime import open_runtime
-from runyard.service.launch import launch, run_in_foreground
+from runyard.service.launch import launch
+from runyard.service.processes import run_in_foreground
 
 
 def test_mlflow_and_wandb_hear_what_the_journal_has(tmp_path: Path) -> None:

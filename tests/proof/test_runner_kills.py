@@ -17,7 +17,8 @@ from reading import stored, tables, told
 from runyard.config.run import parse_run_config
 from runyard.runtime import Runtime, open_runtime
 from runyard.service import runs
-from runyard.service.launch import launch, run_in_foreground
+from runyard.service.launch import launch
+from runyard.service.processes import run_in_foreground
 
 SEED = 20261121
 STEPS_PER_EPOCH = 12

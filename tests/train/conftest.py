@@ -21,6 +21,7 @@ import zstandard
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from ready import ready_yard
 from warm import WarmRunner
 
 from runyard.config.run import RunConfig, parse_run_config, to_yaml
@@ -175,9 +176,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def bench_in(folder: Path) -> Bench:
-    yard = Yard(folder / "yard")
-    yard.create()
-    return Bench(yard)
+    return Bench(ready_yard(folder / "yard"))
 
 
 @pytest.fixture

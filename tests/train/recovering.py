@@ -15,7 +15,8 @@ from warm import WarmRunner
 from runyard.config.run import parse_run_config
 from runyard.core.errors import Unavailable
 from runyard.runtime import Runtime
-from runyard.service.launch import launch, pump
+from runyard.service.launch import launch
+from runyard.service.pump import pump
 from runyard.service.runs import RunState, state
 
 BATCH, EPOCHS = 12, 4

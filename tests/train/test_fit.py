@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ready import ready_yard
 from torch import nn
 
 import runyard
@@ -38,7 +39,7 @@ CONFIG = {"learning_rate": 0.02, "epochs": 6, "agent": "mine", "seed": 3}
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    return tmp_path / "yard"
+    return ready_yard(tmp_path / "yard").home
 
 
 def test_the_document_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

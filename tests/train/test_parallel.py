@@ -22,7 +22,9 @@ from runyard.config.run import parse_run_config
 from runyard.core.paths import RunFolder
 from runyard.runtime import Runtime, open_runtime
 from runyard.service import runs
-from runyard.service.launch import launch, pump, run_in_foreground
+from runyard.service.launch import launch
+from runyard.service.processes import run_in_foreground
+from runyard.service.pump import pump
 
 
 def free_port() -> int:

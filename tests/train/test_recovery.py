@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 import recovering
+from ready import ready_yard
 from recovering import attempts, carry_through, waves_config
 from warm import WarmRunner
 
 from runyard.runtime import Runtime, open_runtime
-from runyard.service.launch import pump
+from runyard.service.pump import pump
 
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Runtime]:
-    runtime = open_runtime(tmp_path / "yard", create=True)
+    runtime = open_runtime(ready_yard(tmp_path / "yard").home)
     recovering.put_waves(runtime.yard.datasets)
     yield runtime
     runtime.close()

@@ -10,6 +10,8 @@ import pytest
 import speech
 import torch
 
+from runyard.config.run import load_run_config, to_yaml, with_changes
+
 HARD: dict[str, Any] = {
     "dropout": 0.3,
     "gradient_accumulation": 2,
@@ -103,3 +105,38 @@ def test_a_run_that_stopped_early_and_died_says_so_again(
     assert again.loop.resume()
     again.loop.run()
     assert [event["epoch"] for event in bench.story(folder).of("early_stop")] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("rule", "epochs"),
+    [
+        ({"monitor": "accuracy", "mode": "max", "patience": 9}, 9),
+        ({"patience": 4, "threshold": 99}, 5),
+        ({"patience": 2, "threshold": 99}, 3),
+    ],
+    ids=["another measure", "more patience", "the same rule"],
+)
+def test_a_changed_rule_lets_a_run_that_stopped_early_go_on(
+    bench: Any, waves: dict[str, Any], rule: dict[str, Any], epochs: int
+) -> None:
+    folder = bench.prepare(**waves, epochs=9, optimization={"early_stopping": {"patience": 2, "threshold": 99}})
+    bench.loop(folder).loop.run()
+    folder.config.write_text(
+        to_yaml(with_changes(load_run_config(folder.config), {"optimization": {"early_stopping": rule}}))
+    )
+    again = bench.loop(folder, attempt=2).loop
+    assert again.resume()
+    again.run()
+    assert again.progress.epoch == epochs
+
+
+def test_a_fork_of_a_run_that_stopped_early_trains_on(bench: Any, waves: dict[str, Any]) -> None:
+    config = {**waves, "epochs": 9, "optimization": {"early_stopping": {"patience": 2, "threshold": 99}}}
+    first, fork = bench.prepare(**config), bench.prepare(**config)
+    bench.loop(first).loop.run()
+    first.checkpoints.rename(fork.checkpoints)
+    loop = bench.loop(fork).loop
+    assert loop.resume()
+    before = loop.progress.epoch
+    loop.run()
+    assert loop.progress.epoch > before

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from ready import ready_yard
 
 from runyard.config.run import RunConfig, load_run_config
 from runyard.data.checks import check_data
@@ -19,7 +20,7 @@ CONFIGS = sorted((Path(str(files("runyard.config"))) / "demo").glob("*.yaml"))
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Runtime]:
-    runtime = open_runtime(tmp_path / "yard", create=True)
+    runtime = open_runtime(ready_yard(tmp_path / "yard").home)
     yield runtime
     runtime.close()
 

@@ -52,7 +52,7 @@ def compare_here(context: typer.Context, comparison: Comparison, layout: Format)
 
 def _follow(rt: Runtime, parent: UUID) -> int:
     from runyard.service import families, runs
-    from runyard.service.launch import pump
+    from runyard.service.pump import pump
 
     def look() -> None:
         pump(rt)

@@ -142,7 +142,7 @@ def preflight(context: typer.Context, file: ConfigFile, layout: FormatOption = F
     from runyard.config.run import load_run_config
     from runyard.service import preflight as checks
     from runyard.service.estimates import estimate_of
-    from runyard.service.launch import with_absolute_paths
+    from runyard.service.queueing import with_absolute_paths
 
     config = load_run_config(file)
     with opened(context, pumped=False) as rt:

@@ -104,7 +104,7 @@ def _follow_demo(rt: Runtime, run_ids: list[UUID]) -> int:
 
 
 def _pump_now_and_then(rt: Runtime) -> Callable[[], None]:
-    from runyard.service.launch import pump
+    from runyard.service.pump import pump
 
     last = 0.0
 

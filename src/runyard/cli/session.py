@@ -28,7 +28,7 @@ def opened(context: typer.Context, *, create: bool = False, pumped: bool = True)
         Corrupt: a newer version wrote it, or it is damaged.
     """
     from runyard.runtime import open_runtime
-    from runyard.service.launch import pump
+    from runyard.service.pump import pump
 
     rt = open_runtime(context.obj, create=create)
     try:

@@ -156,7 +156,8 @@ def in_foreground(rt: Runtime, run_id: UUID, *, attempt: int) -> int:
 
 def _attempt(rt: Runtime, run_id: UUID, attempt: int) -> int:
     """Run one attempt to its end; returns 130 when it was interrupted."""
-    from runyard.service.launch import pump, run_in_foreground
+    from runyard.service.processes import run_in_foreground
+    from runyard.service.pump import pump
 
     child = run_in_foreground(rt, run_id, attempt)
     code = DONE
@@ -177,7 +178,7 @@ def _attempt(rt: Runtime, run_id: UUID, attempt: int) -> int:
 
 
 def _pumping(rt: Runtime) -> Callable[[], None]:
-    from runyard.service.launch import pump
+    from runyard.service.pump import pump
 
     def look() -> None:
         pump(rt)

@@ -14,7 +14,8 @@ from runyard.core.ids import new_id
 from runyard.runtime import Runtime
 from runyard.service import checkpoints
 from runyard.service.checkpoints import Checkpoint
-from runyard.service.launch import check_enabled, queue, start_queued
+from runyard.service.pump import start_queued
+from runyard.service.queueing import check_enabled, queue
 from runyard.service.runs import begin_next, broken_off, resolve, state
 
 _PLACE = re.compile(r"\s*(?P<epoch>e|epoch[ :=]?)?\s*(?P<number>\d+)\s*")

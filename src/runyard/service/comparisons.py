@@ -14,8 +14,9 @@ from runyard.core.errors import Unavailable
 from runyard.core.ids import new_id
 from runyard.data.checks import check_data
 from runyard.runtime import Runtime
-from runyard.service.launch import check_enabled, make_folder, queue, start_queued, with_absolute_paths
 from runyard.service.models import pin_reward, pin_source
+from runyard.service.pump import start_queued
+from runyard.service.queueing import check_enabled, make_folder, queue, with_absolute_paths
 
 _ATTEMPTS = "SELECT attempt FROM runs WHERE id = $id"
 

@@ -18,7 +18,7 @@ from runyard.core import errors
 from runyard.core.errors import Conflict, Invalid, NotFound, Problem, RunyardError
 from runyard.core.paths import RunFolder
 from runyard.runtime import Runtime
-from runyard.service.launch import apply_model
+from runyard.service.processes import apply_model
 from runyard.service.runs import resolve
 
 _VERSION = re.compile(r"(?P<agent>[^@]+)@(?P<version>[^@]+)")

@@ -15,7 +15,7 @@ from runyard.config.run import RunConfig, load_run_config, replicate_group, with
 from runyard.core.errors import Invalid
 from runyard.runtime import Runtime
 from runyard.service import checkpoints
-from runyard.service.launch import queue
+from runyard.service.queueing import queue
 from runyard.service.remedies import Failed, GiveUp, Remedy, decide
 
 # A run of before there was recovery says nothing of it in its config, and is left as it is.

@@ -24,8 +24,9 @@ from runyard.data.version import check_held, version_of
 from runyard.runtime import Runtime
 from runyard.service import checkpoints
 from runyard.service.families import open_children
-from runyard.service.launch import check_enabled, pump, queue, start_queued
 from runyard.service.liveness import is_alive, last_sign_us
+from runyard.service.pump import pump, start_queued
+from runyard.service.queueing import check_enabled, queue
 
 _BY_NAME = "SELECT id FROM runs WHERE name = $ref ORDER BY deleted_at IS NOT NULL, queued_at DESC"
 _BY_PREFIX = "SELECT id FROM runs WHERE starts_with(CAST(id AS VARCHAR), $ref) ORDER BY id"

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,6 +14,7 @@ from runyard.core import usage
 from runyard.core.journal import RunJournal
 from runyard.train import checkpoint
 from runyard.train.callbacks import Action, Callback
+from runyard.train.continuity import is_judged_alike, made_under, order, taken_up
 from runyard.train.ema import Average
 from runyard.train.freezing import Thaw, freeze
 from runyard.train.gradients import Pass, backward, backward_together
@@ -68,7 +68,7 @@ class Loop:
         found = checkpoint.load_newest(
             self._checkpoints,
             lambda message: self.pen.emit("notice", level="warning", message=message, hint=""),
-            lambda state: checkpoint.is_in_order(state, self._order()),
+            lambda state: checkpoint.is_in_order(state, order(self.config)),
         )
         if found is None:
             return False
@@ -77,29 +77,15 @@ class Loop:
         states = found.state.get("optimizers") or [found.state["optimizer"]]  # one alone, before there was Muon
         for optimizer, state in zip(self._optimizers, states, strict=True):
             put_state(optimizer, state)
-        is_same = found.state.get("judged", self._judged()) == self._judged()
+        is_alike = is_judged_alike(found.state, self.config)
         for callback in self._callbacks:
-            if (is_same or not callback.judges) and (state := found.state["callbacks"].get(type(callback).__name__)):
+            if (is_alike or not callback.judges) and (state := found.state["callbacks"].get(type(callback).__name__)):
                 callback.restore(state)
-        vars(self.progress).update(vars(Progress.of(found.state["progress"])))
-        if not is_same:  # what was the best by another measure, or on other data, is not to be beaten
-            self.progress.best_epoch, self.progress.best_checkpoint, self.progress.ranked = 0, "", []
-        if found.state.get("run", self.pen.run_id) != self.pen.run_id:  # a fork: what that run spent is not ours
-            self.progress.cpu_seconds, self.progress.tokens = 0.0, 0
+        vars(self.progress).update(vars(taken_up(found.state, self.config, self.pen.run_id)))
         states = found.state.get("random_of_ranks", [found.state["random"]])
         if self.team.rank < len(states):
             checkpoint.put_random_state(states[self.team.rank])
         return True
-
-    def _order(self) -> dict[str, int]:
-        """Return what the order of the batches within an epoch follows from."""
-        return {"batch_size": self.config.hyperparameters.batch_size, "seed": self.config.seed}
-
-    def _judged(self) -> dict[str, Any]:
-        """Return what the values of epochs follow from: only those of the same may be compared."""
-        rule, loss = self.config.optimization.early_stopping, self.config.optimization.loss
-        data = self.config.training_data.model_dump(mode="json")
-        return {"monitor": rule.monitor, "mode": rule.mode, "loss": loss.model_dump(mode="json"), "data": data}
 
     def run(self) -> None:
         """Train to the last epoch or to an early stop, then put the weights of the best epoch back.
@@ -267,10 +253,8 @@ class Loop:
             "callbacks": {type(callback).__name__: callback.state() for callback in self._callbacks},
             "random": random_states[0],
             **({"random_of_ranks": random_states} if self.team.world > 1 else {}),
-            "order": self._order(),
-            "judged": self._judged(),
-            "run": self.pen.run_id,
             "ema": self._average.state(),
+            **made_under(self.config, self.pen.run_id),
         }
         progress.cpu_seconds = before
         weights = checkpoint.trained_weights(self.model, self._trained)

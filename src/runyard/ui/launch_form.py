@@ -28,8 +28,9 @@ from runyard.runtime import Runtime
 from runyard.service import demo, presets
 from runyard.service.comparisons import draws_of, start
 from runyard.service.estimates import estimate_of, known_of
-from runyard.service.launch import launch, with_absolute_paths
+from runyard.service.launch import launch
 from runyard.service.preflight import preflight
+from runyard.service.queueing import with_absolute_paths
 from runyard.ui.errors import show_error
 from runyard.ui.fields import form_fields, kind_of
 from runyard.ui.forms import Form, ask, chosen_kind

@@ -21,7 +21,7 @@ from runyard.core.paths import Yard, resource
 from runyard.core.settings import Settings
 from runyard.runtime import Runtime
 from runyard.service.demo import launch_demo_if_empty
-from runyard.service.launch import pump
+from runyard.service.pump import pump
 from runyard.service.retention import tidy
 from runyard.ui.security import hosts_of
 from runyard.ui.yard import yard
