@@ -84,9 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show_error(error)
         return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
-        with suppress(OSError):
-            print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted()
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C amid a statement
+            return _interrupted()
+        raise
     except BrokenPipeError:  # the reader, such as `head`, has seen enough; nothing more can be said there
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -99,6 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if show:
             show()
         return int(getattr(error, "exit_code", 2))
+
+
+def _interrupted() -> int:
+    with suppress(OSError):
+        print("Interrupted.", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _mend(error: OSError) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -35,12 +36,15 @@ def follow(
 
     Args:
         on_look: what else is due at each look, such as starting queued runs.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, between two looks.
     """
     from runyard.queries import progress
 
     query = progress.of_runs(run_ids)
     rows: list[dict[str, Any]] = []
-    with _view() as view:
+    with _view() as view, _interrupts_noted() as interrupted:
         while True:
             over = is_over()  # before the look, so that the last look sees the end
             with suppress(Unavailable):  # somebody holds the store: the next look will tell
@@ -50,9 +54,26 @@ def follow(
                 rows = query.live(rt).to_dicts()
                 for row in rows:
                     view.show(row)
+            if interrupted():
+                raise KeyboardInterrupt
             if over or (rows and all(row["status"] in ENDED for row in rows)):
                 return rows
             time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[Callable[[], bool]]:
+    """Note a Ctrl-C instead of raising: amid a statement, DuckDB would make an error of its own of it."""
+    seen: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        seen.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(seen)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def done_of_planned(row: Row) -> tuple[float, float | None]:

@@ -195,6 +195,8 @@ def _cancel(rt: Runtime, run_id: UUID) -> None:
         runs.cancel(rt, str(run_id), by="cli")
     except Conflict:  # it ended in the meantime
         return
+    except Unavailable:  # the store is held; the run itself looks for this file
+        rt.yard.run(run_id).cancel.touch()
 
 
 def _say_how_it_ended(rt: Runtime, run_id: UUID) -> int:
