@@ -228,16 +228,28 @@ def test_archived_and_deleted_runs_are_not_listed(visit: Visit, full: Full, tmp_
     assert not shown & {"watch-cnn", "reviews-lora"}
 
 
-def test_a_run_under_way_says_where_it_is_heading(visit: Visit, full: Full) -> None:
+def test_a_run_under_way_says_where_it_is_heading(visit: Visit, tmp_path: Path) -> None:
     """One finished run of the agent is no ground for a band; a finished run has nothing ahead."""
+    home = tmp_path / "yard"
+    past, under_way = Story("past", "completed", 30, 30, 25), Story("ahead", "running", 10, 30, 25, minutes_ago=3)
+    ids = full_yard(home, (past, under_way))
+    live = str(ids["ahead"])
+    for page, address in (("run", {"id": live, "tab": "Curves"}), ("live", {"run": live})):
+        said = texts(visit(home, page, **address))
+        assert "validation loss at epoch 30" in said, page
+        assert "How sure that is cannot be said: 1 finished run is too few" in said, page
+    done = texts(visit(home, "run", id=str(ids["past"]), tab="Curves"))
+    assert "If it goes on like this" not in done
+
+
+def test_a_loss_is_not_foretold_to_be_negative(visit: Visit, full: Full) -> None:
+    """The power law through the steep beginning of this curve leads to -0.2."""
     home, ids = full
     live = str(ids["watch-cnn-live"])
     for page, address in (("run", {"id": live, "tab": "Curves"}), ("live", {"run": live})):
         said = texts(visit(home, page, **address))
-        assert "validation loss at epoch 60" in said, page
-        assert "How sure that is cannot be said: 1 finished run is too few" in said, page
-    done = texts(visit(home, "run", id=str(ids["watch-cnn"]), tab="Curves"))
-    assert "If it goes on like this" not in done
+        assert "validation loss still falls too steeply to say where it ends" in said, page
+        assert "If it goes on like this" not in said, page
 
 
 def test_with_nine_finished_runs_the_band_is_drawn(visit: Visit, tmp_path: Path) -> None:

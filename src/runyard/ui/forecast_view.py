@@ -52,6 +52,9 @@ def sentence(run: Row, found: Forecast) -> str:
     """Say a forecast in one plain sentence (Markdown)."""
     value, low, high = turned(run, found)
     metric = "validation loss" if is_loss(run) else escape(run["monitor_metric"])
+    if _leaves_its_range(run, found):
+        ends = f"its curve leads below 0 by epoch {found.epoch}"
+        return f"The {metric} still falls too steeply to say where it ends: {ends}."
     said = f"If it goes on like this, **{metric} at epoch {found.epoch}** will be about **{number(value, 3)}**"
     if low is None or high is None:
         word = "run is" if found.earlier_runs == 1 else "runs are"
@@ -74,14 +77,20 @@ def turned(run: Row, found: Forecast) -> tuple[float, float | None, float | None
 
 
 def forecast_line(run: Row, found: Forecast | None) -> pl.DataFrame:
-    """Return the curve from the last epoch on, the band at its end; empty without a forecast of the loss."""
-    if found is None or not is_loss(run) or _sign(run) < 0:
+    """Return the curve from the last epoch on, the band at its end; empty without a usable forecast of the loss."""
+    if found is None or not is_loss(run) or _sign(run) < 0 or _leaves_its_range(run, found):
         return pl.DataFrame(schema=LINE)
     start = run["completed_epochs"]
     steps = [start + (found.epoch - start) * place / _LINE_POINTS for place in range(_LINE_POINTS + 1)]
     ends = [(None, None)] * _LINE_POINTS + [(found.low, found.high)]
     rows = [(t, found.law.at(t), *band) for t, band in zip(steps, ends, strict=True)]
     return pl.DataFrame(rows, LINE, orient="row")
+
+
+def _leaves_its_range(run: Row, found: Forecast) -> bool:
+    """Whether a power law leads a loss that has been positive so far below zero, as it may early in a steep fall."""
+    best = run["best_validation_loss"]
+    return is_loss(run) and _sign(run) > 0 and best is not None and found.value < 0 < best
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
