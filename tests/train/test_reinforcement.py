@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+import platform
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import speech
 
 from runyard.config.reinforcement import KeywordReward, LengthReward, PatternReward
-from runyard.config.run import parse_run_config
+from runyard.config.run import load_run_config, parse_run_config
 from runyard.core.errors import Invalid
+from runyard.core.journal import Journal, RunJournal
 from runyard.data.preferences import read_preferences
 from runyard.data.sources import find_source
+from runyard.runtime import open_runtime
+from runyard.service.queueing import queue
+from runyard.service.recovery import recover
 from runyard.train.reinforcement import _read
 from runyard.train.rewards import build_reward
 
@@ -46,7 +52,7 @@ def prefer(bench: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 @pytest.mark.slow
 def test_preferences_and_rewards_move_the_model(bench: Any, prefer: dict[str, Any]) -> None:
     """In one process of their own: TRL takes seconds to import."""
-    chosen = bench.prepare(**prefer)
+    chosen = bench.prepare(**prefer, optimization={"checkpoint_frequency": 3})
     reward = {"kind": "keywords", "words": ["blue"]}
     rewarded = bench.prepare(**{
         **prefer, "method": "full", "epochs": 3, "learning_rate": 0.01,
@@ -71,6 +77,7 @@ def test_preferences_and_rewards_move_the_model(bench: Any, prefer: dict[str, An
     assert len(story.curve("train/reward_margin")) == epochs[1]["step"] == 8
     assert {event["metric"] for event in story.of("benchmark")} == {"perplexity", "token_accuracy"}
     assert [event["moment"] for event in story.of("samples")] == ["before", "after"]
+    assert [event["step"] for event in story.of("checkpoint")] == [3, 4, 6, 8]
     planned = story.of("planned")[0]
     assert (planned["dataset_size"], planned["validation_size"], planned["total_steps"]) == (32, 8, 8)
     assert planned["trainable_parameters"] < planned["parameters"]
@@ -185,6 +192,25 @@ def test_going_back_puts_checkpoints_of_trl_aside(tmp_path: Path) -> None:
     assert [path.name for path in (folder.checkpoints / "trl").iterdir()] == ["checkpoint-4"]
     aside = folder.checkpoints / "abandoned-1" / "trl"
     assert sorted(path.name for path in aside.iterdir()) == ["checkpoint-12", "checkpoint-8"]
+
+
+def test_after_it_diverged_the_last_good_epoch_is_gone_on_from(bench: Any, prefer: dict[str, Any]) -> None:
+    folder = bench.prepare(**prefer)
+    run = folder.path.name
+    rt = open_runtime(bench.yard.home)
+    queue(rt, UUID(run), load_run_config(folder.config), attempt=1, launched_by="cli")
+    pen = RunJournal(Journal(folder.journal(1)), run)
+    pen.emit("started", host=platform.node(), pid=1, device="cpu", accelerators=1)
+    for epoch, loss in ((1, 0.6), (2, 0.5), (3, 9.0)):
+        pen.epoch(epoch, step=4 * epoch, train_loss=loss, val_loss=loss)
+        _checkpoint(folder.checkpoints / "trl" / f"checkpoint-{4 * epoch}")
+    pen.emit("ended", status="failed", error_kind="diverged", error_message="The loss is not finite.")
+    pen.journal.close()
+    rt.store.ingest()
+    assert recover(rt) == [UUID(run)]
+    rt.close()
+    assert sorted(path.name for path in (folder.checkpoints / "trl").iterdir()) == ["checkpoint-4", "checkpoint-8"]
+    assert load_run_config(folder.config).hyperparameters.learning_rate < prefer["learning_rate"]
 
 
 def test_a_changed_learning_rate_outlives_the_loading_of_a_checkpoint(tmp_path: Path) -> None:

@@ -39,6 +39,11 @@ def on_disk(folder: RunFolder) -> list[Checkpoint]:
     return found
 
 
+def steps_to_go_back_to(folder: RunFolder) -> list[int]:
+    """Return the steps of the checkpoints that a new attempt could go on from, those of reinforcement among them."""
+    return [*(checkpoint.step for checkpoint in on_disk(folder)), *(int(path.name[11:]) for path in _of_trl(folder))]
+
+
 def at_step(folder: RunFolder, step: int | None) -> Checkpoint:
     """Return the checkpoint of a step; the newest one without a step.
 
@@ -107,9 +112,11 @@ def _after(folder: RunFolder, step: int | None) -> list[Path]:
     if step is None:
         return []
     ours = [path for path in folder.checkpoints.glob("step-*") if int(path.name[5:].removesuffix(".tmp")) > step]
-    # Those of reinforcement are its library's.
-    theirs = [path for path in folder.checkpoints.glob("trl/checkpoint-*") if int(path.name[11:]) > step]
-    return sorted([*ours, *theirs])
+    return sorted([*ours, *(path for path in _of_trl(folder) if int(path.name[11:]) > step)])
+
+
+def _of_trl(folder: RunFolder) -> list[Path]:
+    return [path for path in folder.checkpoints.glob("trl/checkpoint-*") if path.name[11:].isdecimal()]
 
 
 def abandoned_steps(folder: RunFolder) -> set[int]:

@@ -110,7 +110,7 @@ def _last_good(rt: Runtime, run_id: UUID) -> int:
     if not losses:
         return -1
     best = min(losses.values())
-    steps = [checkpoint.step for checkpoint in checkpoints.on_disk(rt.yard.run(run_id))]
+    steps = checkpoints.steps_to_go_back_to(rt.yard.run(run_id))
     return max((step for step in steps if losses.get(step, float("inf")) <= best + abs(best)), default=-1)
 
 

@@ -80,6 +80,9 @@ class TrlJournal(TrainerCallback):
         if Action.CANCEL in self._watch.after_step(self._progress):
             self.cancelled = True
             control.should_training_stop = control.should_save = True
+        every = self._attempt.config.optimization.checkpoint_frequency
+        if every and self._progress.step % every == 0:
+            control.should_save = True
 
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: dict[str, float] | None = None, **_: Any
