@@ -50,8 +50,9 @@ run: assets  ## serve the dashboard with a demo on http://127.0.0.1:8501
 demo: assets  ## run the demo in the foreground and print its results
 	$(BIN)/runyard demo --no-serve
 
+# Files in their order: the short ones of tests/unit come last, so that no core waits for the other.
 test: assets  ## run the tests (browser tests need Chromium)
-	$(BIN)/python -m pytest tests -m "not slow" --ignore=tests/bench --ignore=tests/proof -rs -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests -m "not slow" --ignore=tests/bench --ignore=tests/proof -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: install  ## ruff, mypy in strict mode, import contracts
 	$(BIN)/ruff check .
