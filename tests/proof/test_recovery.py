@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +183,7 @@ def small_disk(tmp_path: Path) -> Iterator[Runtime]:
     """A yard on a file system of 1 GB, room for a store and its copies of a minute; making one needs root."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
         pytest.skip("a small file system needs root")
     runtime = open_runtime(place / "yard", create=True)
@@ -197,20 +199,17 @@ def test_a_disk_that_is_full_for_a_moment(small_disk: Runtime) -> None:
 
     def make(dice: random.Random) -> tuple[Config, dict[str, Any]]:
         step, seconds = dice.randint(1, 25), dice.uniform(0.5, 3.0)
+        ballast = rt.yard.home / "ballast"
+        while ballast.exists():  # a run cannot be launched before there is room
+            time.sleep(0.1)
 
         def fill(runner: WarmRunner, folder: Path, attempt: int) -> None:
             if attempt == 1 and when_at_step(runner, folder, attempt, step):
-                ballast = rt.yard.home / "ballast"
-                with ballast.open("wb", buffering=0) as file:
-                    try:
-                        while file.write(b"\0" * 65_536):
-                            pass
-                    except OSError:
-                        pass
-                    try:
-                        while file.write(b"\0"):
-                            pass
-                    except OSError:
+                with ballast.open("wb", buffering=0) as file, suppress(OSError):
+                    # At once, before the run has ended; then what was freed or is less than a block.
+                    os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(ballast).free)
+                    file.seek(0, os.SEEK_END)
+                    while file.write(b"\0"):
                         pass
                 hits.append(os.statvfs(rt.yard.home).f_bavail)
                 threading.Timer(seconds, ballast.unlink).start()
