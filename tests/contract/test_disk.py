@@ -16,7 +16,7 @@ from runyard.core.ids import new_id
 from runyard.core.journal import Journal, RunJournal
 from runyard.core.paths import Yard
 from runyard.runtime import open_runtime
-from runyard.store import Store
+from runyard.store import Store, publish
 
 MB = 1 << 20
 
@@ -74,6 +74,17 @@ def test_on_a_full_disk_events_wait_and_are_folded_when_there_is_room(small_disk
     assert store.ingest(wait_seconds=1, snapshot=True) is not None
     assert stored(store) == told_now
     assert stock_rows(yard.link) == [(2, 40_200)]
+    store.close()
+
+
+def test_young_copies_go_before_the_disk_is_called_full(small_disk: Yard) -> None:
+    store = Store(small_disk)
+    for number in range(1, 16):  # 2 copies of 2 MB each time
+        a_run(small_disk, 1).journal.close()
+        store.ingest(wait_seconds=1, snapshot=True)
+        store.publish()
+        assert stock_rows(small_disk.link)[0][0] == number
+    assert len(publish.copies(small_disk.published)) < 15
     store.close()
 
 

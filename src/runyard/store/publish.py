@@ -91,7 +91,7 @@ def take_snapshot(yard: Yard, lease: Lease, lock: int) -> tuple[Copy, float]:
     started = time.perf_counter()
     number = 1 + max((copy.number for copy in copies(yard.store) + copies(yard.published)), default=0)
     target = yard.store / f"snapshot-{number}.duckdb"
-    _copy(yard.store_db, target, lock)
+    _copy(yard, yard.store_db, target, lock)
     return Copy(number, target), time.perf_counter() - started
 
 
@@ -118,7 +118,7 @@ def publish(yard: Yard, *, anew: bool = False) -> Copy | None:
             return None
         number = snapshot.number if not published else max(snapshot.number, published.number + 1)
         target = yard.published / f"runyard-{number}.duckdb"
-        _copy(snapshot.path, target, lock)
+        _copy(yard, snapshot.path, target, lock)
         _link(yard, Copy(number, target))
         return Copy(number, target)
 
@@ -166,17 +166,17 @@ def prune(yard: Yard) -> int:
     return _tidy(yard, prunable(yard))
 
 
-def prunable(yard: Yard) -> list[Path]:
+def prunable(yard: Yard, *, older_than_seconds: float = KEEP_SECONDS) -> list[Path]:
     """Return the copies that are old, not among the last two of their folder, and not open anywhere."""
-    return [path for path, lock in locks(_old_copies(yard)).items() if lock == "free"]
+    return [path for path, lock in locks(_old_copies(yard, older_than_seconds)).items() if lock == "free"]
 
 
-def _old_copies(yard: Yard) -> list[Path]:
+def _old_copies(yard: Yard, older_than_seconds: float = KEEP_SECONDS) -> list[Path]:
     return [
         copy.path
         for folder in (yard.store, yard.published)
         for copy in copies(folder)[:-KEEP]
-        if time.time() - copy.path.stat().st_mtime > KEEP_SECONDS and not _wal(copy.path).exists()
+        if time.time() - copy.path.stat().st_mtime > older_than_seconds and not _wal(copy.path).exists()
     ]
 
 
@@ -221,7 +221,16 @@ def locks(paths: Sequence[Path]) -> dict[Path, str]:
         ) from error
 
 
-def _copy(source: Path, target: Path, lock: int) -> None:
+def _copy(yard: Yard, source: Path, target: Path, lock: int) -> None:
+    try:
+        _copy_once(source, target, lock)
+    except Unavailable:  # on a small disk young copies alone may fill it: those that nobody has open go
+        if not _tidy(yard, prunable(yard, older_than_seconds=0)):
+            raise
+        _copy_once(source, target, lock)
+
+
+def _copy_once(source: Path, target: Path, lock: int) -> None:
     temporary = target.with_name(target.name + ".tmp")
     command = [*_COPY, str(source), str(temporary)]
     english = {**os.environ, "LC_ALL": "C"}
