@@ -191,6 +191,21 @@ def test_all_mistakes_come_at_once_with_what_is_allowed() -> None:
             "evaluation.metrics.1",
             "not in this version",
         ),
+        (
+            "model: {model_type: cnn1d}\ntraining_data: {source: a}\nschedule: one_cycle\nwarmup_steps: 10",
+            "hyperparameters.warmup_steps",
+            "its own warm-up",
+        ),
+        (
+            "model: {model_type: cnn1d}\ntraining_data: {source: a}\ntraining: {distributed: false, world_size: 4}",
+            "training.distributed",
+            "devices is 4",
+        ),
+        (
+            "model: {model_type: cnn1d}\ntraining_data: {source: a}\ntraining: {distributed: true}",
+            "training.distributed",
+            "devices is 1",
+        ),
     ],
 )
 def test_a_mistake_is_named(text: str, path: str, word: str) -> None:

@@ -97,6 +97,22 @@ def test_between_two_tiers_the_lower_one_rules(has_gb: float, tier: str) -> None
     assert tier_of(gpu(has_gb)).name == tier
 
 
+def test_rewarded_answers_stay_a_multiple_of_those_to_a_prompt() -> None:
+    config = parse_run_config(
+        {
+            "model": {"model_type": "causal_lm", "base_model": "writer"},
+            "training_type": "reinforcement",
+            "training_data": {"source": "talks"},
+            "reinforcement": {"kind": "grpo", "generations": 4, "reward": {"kind": "length"}},
+            "batch_size": 8,
+        }
+    )
+    for machine in (CPU, gpu(4.0), gpu(8.0)):
+        fitted = fit(config, machine, WRITER).config.hyperparameters
+        assert fitted.batch_size % 4 == 0
+        assert fitted.batch_size * fitted.gradient_accumulation == 8
+
+
 def test_a_large_gpu_leaves_a_preset_as_it_is_but_for_the_precision() -> None:
     assert changed(fit(run_of("chat_fine_tune"), gpu(80.0), WRITER)) == {"mixed_precision": (False, True)}
 

@@ -54,6 +54,23 @@ def test_a_batch_of_one_cannot_be_less() -> None:
     assert "smaller model" in found.words
 
 
+def rewarded(**changes: Any) -> RunConfig:
+    values = {
+        "model": {"model_type": "causal_lm", "base_model": "tiny"},
+        "training_type": "reinforcement",
+        "training_data": {"source": "asked"},
+        "reinforcement": {"kind": "grpo", "generations": 4, "reward": {"kind": "length"}},
+    }
+    return parse_run_config({**values, **changes})
+
+
+def test_a_batch_of_rewarded_answers_stays_a_multiple_of_those_to_a_prompt() -> None:
+    found = remedy(rewarded(batch_size=12), "out_of_memory")
+    assert found.changes["hyperparameters"] == {"batch_size": 4, "gradient_accumulation": 3}
+    least = remedy(rewarded(batch_size=4), "out_of_memory")
+    assert least.changes == {"resources": {"gradient_checkpointing": True}}
+
+
 def test_a_transformer_computes_activations_again_before_it_gives_up() -> None:
     model = {"model_type": "text_encoder", "base_model": "tiny"}
     given = config(model=model, batch_size=1, dropout=0.1)

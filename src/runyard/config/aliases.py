@@ -174,6 +174,7 @@ class _Border:
         self.problems: list[Problem] = []
         self._origin: dict[str, str] = {}
         self._balanced = False
+        self._distributed: tuple[Any, str] | None = None
 
     def top(self, key: str, value: Any) -> None:
         if key == "training" or key == "callbacks":
@@ -290,6 +291,8 @@ class _Border:
         """Return whether a key is dealt with by that: of a later version, or without a meaning of its own."""
         if key == "strategy" and value not in _STRATEGIES:
             self.problems.append(Problem(where, f"{value!r} is not in this version", ("data_parallel",)))
+        if key == "distributed":
+            self._distributed = (value, where)
         if key in ("strategy", "distributed"):  # the number of devices says it all
             return True
         if key not in LATER:
@@ -306,7 +309,16 @@ class _Border:
                 part.setdefault("kind", usual)
                 if self._balanced and path == "optimization.loss":
                     part.setdefault("class_weights", "balanced")
+        if self._distributed is not None:
+            self._check_distributed(*self._distributed)
         model = self.values.get("model")
         if isinstance(model, dict) and "model_type" not in model and model.get("base_model"):
             model["model_type"] = "text_encoder"
         return self.values
+
+    def _check_distributed(self, value: Any, where: str) -> None:
+        resources = self.values.get("resources")
+        devices = resources.get("devices", 1) if isinstance(resources, dict) else 1
+        if isinstance(value, bool) and isinstance(devices, int) and value != (devices > 1):
+            said = "is false" if devices > 1 else "is true"
+            self.problems.append(Problem(where, f"{said}, and devices is {devices}: the number of devices says it"))

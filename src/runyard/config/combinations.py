@@ -21,6 +21,7 @@ from runyard.config.models import (
 from runyard.config.optimizers import Muon, Sgd
 from runyard.config.part import Part
 from runyard.config.reinforcement import Dpo, is_rewarded
+from runyard.config.schedules import OneCycle
 from runyard.config.scores import better
 from runyard.config.training import Evaluation, Hyperparameters, Optimization
 from runyard.core.errors import Problem
@@ -152,6 +153,8 @@ def of_optimization(config: "RunConfig") -> Iterator[Problem]:
     optimizer, stopping = optimization.optimizer, optimization.early_stopping
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
         yield Problem("optimization.optimizer.momentum", "must be above 0 with nesterov")
+    if isinstance(optimization.schedule, OneCycle) and hyper.warmup_steps:
+        yield Problem("hyperparameters.warmup_steps", "must be 0: one_cycle is its own warm-up (rise_share)", ("0",))
     if getattr(optimization.schedule, "min_lr", 0.0) > hyper.learning_rate:
         yield Problem("optimization.schedule.min_lr", f"is above the learning rate {hyper.learning_rate:g}")
     if optimization.freezing.enabled and config.method == "frozen":
@@ -168,6 +171,13 @@ def of_optimization(config: "RunConfig") -> Iterator[Problem]:
         yield Problem("optimization.early_stopping.mode", f"the best {stopping.monitor} is the {right} one", (right,))
     if stopping.monitor not in ("val_loss", "reward", *config.evaluation.metrics):
         yield Problem("optimization.early_stopping.monitor", f"{stopping.monitor} is not among evaluation.metrics")
+
+
+def batch_unit(config: "RunConfig") -> int:
+    """Return what the batch is a multiple of: the answers to a prompt where they are rewarded, else 1."""
+    if config.training_type != "reinforcement" or isinstance(config.reinforcement, Dpo):
+        return 1
+    return config.reinforcement.generations
 
 
 def _of_reinforcement(config: "RunConfig") -> Iterator[Problem]:

@@ -43,7 +43,7 @@ class Cosine(Part):
         default=None,
         ge=1,
         title="Total steps",
-        description="Where the cosine ends; empty for the end of the run.",
+        description="Steps after the warm-up until the lowest rate; empty for the end of the run.",
         json_schema_extra=ADVANCED,
     )
 

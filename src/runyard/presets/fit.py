@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runyard.config.combinations import trains_inside
+from runyard.config.combinations import batch_unit, trains_inside
 from runyard.config.models import EncoderLogreg, TfidfLogreg
 from runyard.config.run import RunConfig
 from runyard.data.facts import DataFacts
@@ -137,7 +137,8 @@ def _with_batch(config: RunConfig, changed: Changed, most: int, why: str) -> Non
     """Make the batch the largest divisor of the effective one that is allowed, and accumulate the rest."""
     batch, accumulation = config.hyperparameters.batch_size, config.hyperparameters.gradient_accumulation
     whole = batch * accumulation
-    allowed = [n for n in range(1, min(most, batch) + 1) if whole % n == 0 and whole // n <= _MOST_ACCUMULATION]
+    parts = range(unit := batch_unit(config), min(most, batch) + 1, unit)
+    allowed = [n for n in parts if whole % n == 0 and whole // n <= _MOST_ACCUMULATION]
     if not allowed or allowed[-1] == batch:
         return
     changed("hyperparameters.batch_size", allowed[-1], why)

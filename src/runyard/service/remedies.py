@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runyard.config.combinations import BASELINE_USES, trains_inside
+from runyard.config.combinations import BASELINE_USES, batch_unit, trains_inside
 from runyard.config.nested import merged
 from runyard.config.run import RunConfig
 
@@ -118,7 +118,9 @@ def _less_memory(config: RunConfig, why: str) -> Remedy | GiveUp:
     hyper = config.hyperparameters
     uses = BASELINE_USES.get(type(config.model))
     if uses is None or "batch_size" in uses:
-        size = next((part for part in range(hyper.batch_size // 2, 0, -1) if hyper.batch_size % part == 0), 0)
+        unit = batch_unit(config)
+        parts = range(hyper.batch_size // 2 // unit * unit, 0, -unit)
+        size = next((part for part in parts if hyper.batch_size % part == 0), 0)
         times = hyper.batch_size // size if size else 1
         steps = hyper.gradient_accumulation * times
         if size and uses is not None:
