@@ -126,11 +126,6 @@ def test_splits_that_would_mislead_are_refused() -> None:
     with pytest.raises(Invalid, match="1 groups of 'who' are in the training and in the validation part: 'g1'"):
         split(list("abab"), groups, held_out, column)
     assert split(list("abab"), ["g1", "g2", "g4", "g3"], held_out, column) == ([0, 1], [2, 3])
-    for by in ("random", "stratified"):
-        with pytest.raises(Invalid, match="groups of 'who' are in the training") as caught:
-            split(list("abab") * 5, [*"gghh"] * 5, None, data_of(by, group_column="who"))
-        assert "Split by group" in caught.value.hint
-        assert split(list("abab") * 5, [*"gghh"] * 5, None, data_of(by)), "nobody has named the groups"
     with pytest.raises(Invalid, match="one class only"):
         split(list("aab"), None, [False, False, True], data_of("column"))
 

@@ -42,8 +42,8 @@ class MarkReader:
         self.wanted = dict(self.also)
         if self.labelled:
             self.wanted["label"] = data.label_column
-            # However it is split, the groups are read if they are named: none may be in both parts.
-            if data.split_by == "group" or data.group_column:
+            # With a split column the groups are read, too, if they are named: none may be in both parts.
+            if data.split_by == "group" or (data.split_by == "column" and data.group_column):
                 self.wanted["group"] = data.group_column or ""
             if data.split_by == "column":
                 self.wanted["split"] = data.split_column

@@ -138,13 +138,13 @@ def _check_parts(
             f"Split by {data.split_by}, classes would be held out that no training example has: {shown}.",
             hint="Split by stratified, hold out a smaller share, or drop these classes.",
         )
-    if groups is not None and data.group_column is not None and data.split_by in ("column", "random", "stratified"):
+    if data.split_by == "column" and groups is not None:
         both = sorted({groups[i] for i in training} & {groups[i] for i in validation})
         if both:
             shown = ", ".join(map(repr, both[:_SHOWN])) + (" …" if len(both) > _SHOWN else "")
             raise Invalid(
                 f"{len(both)} groups of {data.group_column!r} are in the training and in the validation part: {shown}.",
-                hint="Split by group (or mend the split column): what belongs together would be learnt by heart.",
+                hint="Mend the split column, or split by group: what belongs together would be learnt by heart.",
             )
 
 
