@@ -14,7 +14,8 @@ from runyard.store import Store
 
 def ready_yard(home: Path) -> Yard:
     """Make a yard as it is after its first ingest, which found nothing."""
-    shutil.copytree(_first(), home, symlinks=True, dirs_exist_ok=True)
+    # Without the times of the first: copies of a minute ago would be old ones.
+    shutil.copytree(_first(), home, symlinks=True, dirs_exist_ok=True, copy_function=shutil.copy)
     return Yard(home)
 
 
