@@ -75,6 +75,16 @@ def test_a_cut_step_of_mlflow_is_not_taken_for_none(tmp_path: Path) -> None:
     assert damages(source)
 
 
+def test_a_logged_model_of_mlflow_is_no_run(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "mlflow" / "mlruns", tmp_path / "mlruns")
+    model = tmp_path / "mlruns" / "948097458476461553" / "models" / "m-1"
+    (model / "metrics").mkdir(parents=True)
+    (model / "meta.yaml").write_text("model_id: m-1\nname: net\nsource_run_id: 068f06f0a86e4069a93b3a832ae79f2c\n")
+    source = mlflow.read(tmp_path)
+    assert {run.name for run in source.runs} == {"run-0", "run-1"}
+    assert not damages(source)
+
+
 def test_wandb_holds_what_was_logged() -> None:
     """Counted with wandb 0.31.0's protobuf classes: 126 numbers in history but for _step, _timestamp and epoch; the
     script set `best` in the summary alone.
