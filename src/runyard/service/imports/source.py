@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -148,3 +148,12 @@ def whole(value: object) -> int | None:
 def moment(seconds: float) -> int | None:
     """Return seconds since 1970 in microseconds; None where that is no time."""
     return round(seconds * 1e6) if 0 < seconds < END_OF_TIME_SECONDS else None
+
+
+def goes_back(last: Mapping[str, int], values: Iterable[tuple[str, int]]) -> bool:
+    """Return whether names and steps of a later file come again from before the last step of the files until then.
+
+    What comes again at the last step itself, say, an evaluation after the training, goes on from there.
+    """
+    end = max(last.values(), default=0)
+    return any(step <= last[name] and step < end for name, step in values if name in last)
