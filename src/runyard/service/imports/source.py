@@ -45,13 +45,15 @@ class Run:
 
     `source_id` names it for good: it does not change when the source grows or is moved. `read_at` is the last change
     of its file, which stands in for times that the source does not have. `settings` are its hyperparameters, `losses`
-    the names that this kind of source always gives to the losses.
+    the names that this kind of source always gives to the losses. `has_no_id` says that the source does not name its
+    runs: `source_id` is made from how they begin, so that several may have it.
     """
 
     source_id: str
     name: str
     points: tuple[Point, ...]
     read_at: int
+    has_no_id: bool = False
     agent: str | None = None
     kind: str = "train"
     parent: str | None = None

@@ -155,6 +155,7 @@ def _run(rows: Sequence[Row], layout: _Layout, file: Path, source_id: str, name:
         name=name,
         points=tuple(points if told is None else told),
         read_at=changed_at(file),
+        has_no_id=True,
         facts={"file": file.name},
         notes=tuple(notes),
         damages=tuple(f"{file.name}, {damage}." for damage in damages),

@@ -84,6 +84,7 @@ def _run(file: Path) -> tuple[Run | None, str]:
         name=folder.name,
         points=tuple(points),
         read_at=changed_at(file),
+        has_no_id=True,
         settings=settings,
         facts={name: state[name] for name in _FACTS if state.get(name) is not None},
         losses={"train_loss": "loss", "val_loss": "eval_loss"},  # `train_loss` is the mean of the whole training
