@@ -235,6 +235,63 @@ def test_a_copy_beside_its_original_comes_in_once(command: Command, home: Path, 
     assert select(home, "SELECT count(*) FROM metrics") == [(102,)]
 
 
+def curve(path: Path, *losses: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("step,loss\n" + "".join(f"{step},{loss}\n" for step, loss in enumerate(losses, start=1)))
+
+
+def state(folder: Path, *losses: float) -> None:
+    log = [{"step": step, "epoch": float(step), "loss": loss} for step, loss in enumerate(losses, start=1)]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "trainer_state.json").write_bytes(orjson.dumps({"log_history": log, "global_step": len(log)}))
+
+
+CURVES = "SELECT list(value ORDER BY step) FROM metrics GROUP BY session_id ORDER BY ALL"
+
+
+def test_tables_that_begin_alike_are_runs_of_their_own(command: Command, home: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    curve(logs / "lr1" / "run" / "metrics.csv", 1.0, 0.9)
+    curve(logs / "lr2" / "run" / "metrics.csv", 1.0, 0.8)
+    curve(logs / "lr3" / "run" / "metrics.csv", 1.0, 0.8, 0.4)
+    curve(logs / "lr4" / "run" / "metrics.csv", 1.0, 0.8, 0.3)
+    said = command("import", "csv", logs, "--format", "json")
+    assert "lr2/run/metrics is a copy of this run" in said.err  # as far as it goes
+    assert "begins as another run does" in said.err
+    assert {row["name"]: row["state"] for row in said.rows} == {f"lr{n}/run/metrics": "new" for n in (1, 3, 4)}
+    assert select(home, CURVES) == [([1.0, 0.8, 0.3],), ([1.0, 0.8, 0.4],), ([1.0, 0.9],)]
+    again = command("import", "csv", logs, "--format", "json")
+    assert [(row["id"], row["state"]) for row in again.rows] == [(row["id"], "known") for row in said.rows]
+    curve(logs / "lr1" / "run" / "metrics.csv", 1.0, 0.9, 0.7)
+    curve(logs / "lr4" / "run" / "metrics.csv", 1.0, 0.8, 0.3, 0.2)
+    grown = command("import", "csv", logs, "--format", "json")
+    assert [row["id"] for row in grown.rows] == [row["id"] for row in said.rows]
+    assert [row["state"] for row in grown.rows] == ["grown", "known", "grown"]
+    assert select(home, CURVES) == [([1.0, 0.8, 0.3, 0.2],), ([1.0, 0.8, 0.4],), ([1.0, 0.9, 0.7],)]
+
+
+def test_trainer_states_that_begin_alike_are_runs_of_their_own(command: Command, home: Path, tmp_path: Path) -> None:
+    state(tmp_path / "a" / "out", 1.0, 0.9)
+    state(tmp_path / "b" / "out", 1.0, 0.8, 0.7)
+    first = command("import", "transformers", tmp_path / "a", "--format", "json").rows[0]
+    other = command("import", "transformers", tmp_path / "b", "--format", "json").rows[0]
+    assert (first["state"], other["state"]) == ("new", "new")
+    for folder, run in (("a", first), ("b", other)):
+        (row,) = command("import", "transformers", tmp_path / folder, "--format", "json").rows
+        assert (row["id"], row["state"]) == (run["id"], "known")
+    assert select(home, CURVES) == [([1.0, 0.8, 0.7],), ([1.0, 0.9],)]
+
+
+def test_a_table_imported_while_its_last_line_is_written_stays_one_run(
+    command: Command, home: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "log.csv"
+    for text in ("1,0.5\n2,0.1", "1,0.5\n2,0.125\n3,0.2", "1,0.5\n2,0.125\n3,0.25\n", "1,0.5\n2,0.125\n3,0.25\n4,1\n"):
+        table.write_text("step,loss\n" + text)
+        assert len(command("import", "csv", table, "--format", "json").rows) == 1
+    assert select(home, "SELECT count(*) FROM runs") == [(1,)]
+
+
 def test_columns_are_for_tables(command: Command) -> None:
     said = command("import", "tensorboard", DATA / "tensorboard", "--map", "step=global_step")
     assert said.code == 2

@@ -98,6 +98,15 @@ def test_the_longest_state_of_an_output_folder_is_its_run() -> None:
     assert run.source_id == read(DATA / "checkpoint-14").runs[0].source_id
 
 
+def test_an_entry_of_the_trainer_without_a_step_stands_at_the_one_before(tmp_path: Path) -> None:
+    log = [{"step": 3, "loss": 2.0}, {"eval_loss": 1.5, "note": "by hand"}]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": log}))
+    (run,) = read(tmp_path).runs
+    assert [(point.step, point.values) for point in run.points] == [(3, (("loss", 2.0),)), (3, (("eval_loss", 1.5),))]
+    assert run.skipped == 1
+    assert "1 values have no step: they stand at the one before them." in run.notes
+
+
 def test_the_trainers_epochs() -> None:
     (run,) = read(DATA).runs
     log = json.loads((DATA / "trainer_state.json").read_text())["log_history"]

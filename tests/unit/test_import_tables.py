@@ -113,12 +113,34 @@ def test_a_long_table(tmp_path: Path) -> None:
     assert run.skipped == 1
 
 
-def test_what_is_no_number_and_what_has_no_step_is_counted(tmp_path: Path) -> None:
-    path = csv_of(tmp_path, "step;loss;device\n1;0,5;cpu\n2;inf;cpu\n2.5;1;cpu\n;1;cpu\n")
+def test_what_is_no_number_is_counted_and_what_has_no_step_is_kept(tmp_path: Path) -> None:
+    path = csv_of(tmp_path, "step;loss;device\n;4;cpu\n1;0,5;cpu\n2;inf;cpu\n2.5;1;cpu\n;1;cpu\n3;2;cpu\n")
     (run,) = read(path, "csv", GUESS).runs
-    assert values(run) == [("loss", 2, float("inf"))]
-    assert run.skipped == 1 + 4 + 2
+    assert values(run) == [("loss", 0, 4.0), ("loss", 2, float("inf")), ("loss", 2, 1), ("loss", 2, 1), ("loss", 3, 2)]
+    assert {point.attempt for point in run.points} == {1}
+    assert run.skipped == 1 + 6
     assert any("device" in note for note in run.notes)
+    assert any(note.startswith("3 values have no step") for note in run.notes)
+
+
+def test_what_has_no_step_stands_at_the_last_of_its_epoch(tmp_path: Path) -> None:
+    path = csv_of(tmp_path, "epoch,step,loss,val_loss\n1,10,4,\n2,20,3,\n1,,,3.5\n2,,,2.5\n3,,,1.5\n")
+    (run,) = read(path, "csv", GUESS).runs
+    assert [row for row in values(run) if row[0] == "val_loss"] == [
+        ("val_loss", 10, 3.5),
+        ("val_loss", 20, 2.5),
+        ("val_loss", 20, 1.5),
+    ]
+
+
+def test_columns_of_one_name_and_of_none_are_all_kept_and_said(tmp_path: Path) -> None:
+    path = csv_of(tmp_path, ",step,loss, loss,loss_1,\n0,1,0.5,0.25,7,\n1,2,0.4,0.2,8,\n")
+    (run,) = read(path, "csv", GUESS).runs  # the last column is empty
+    assert values(run)[:4] == [("column_1", 1, 0.0), ("loss", 1, 0.5), ("loss_2", 1, 0.25), ("loss_1", 1, 7.0)]
+    assert run.notes[:2] == (
+        "Column 1 has no name: it is imported as 'column_1'.",
+        "Column 4 is named 'loss' as one before it: it is imported as 'loss_2'.",
+    )
 
 
 def test_a_small_time_is_a_duration_and_stays_a_metric(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runyard.core.errors import Corrupt, NotFound
-from runyard.service.imports.source import Run
+from runyard.service.imports.epochs import derive
+from runyard.service.imports.source import Columns, Run
 from runyard.service.imports.tensorboard import read
 from runyard.service.imports.wire import crc32c, masked_crc32c
 
@@ -170,6 +171,18 @@ def test_a_file_that_goes_back_is_a_later_attempt(tmp_path: Path) -> None:
     (run,) = read(tmp_path).runs
     attempts = {(point.step, value): point.attempt for point in run.points for _, value in point.values}
     assert attempts == {(1, 1.0): 1, (2, 1.0): 1, (3, 1.0): 1, (2, 2.0): 2, (3, 2.0): 2, (4, 2.0): 2, (1, 0.5): 2}
+
+
+def test_an_evaluation_after_the_training_is_of_the_same_attempt(tmp_path: Path) -> None:
+    rows = [(1, "train_loss", 3.0), (1, "eval/loss", 2.5), (2, "train_loss", 2.0), (2, "eval/loss", 1.5)]
+    written(tmp_path, "10.h", *(event(step, [simple(tag, value)], at=10.0 + step) for step, tag, value in rows))
+    written(tmp_path, "20.h", event(2, [simple("eval/loss", 1.5)], at=20.0))
+    (run,) = read(tmp_path).runs
+    assert {point.attempt for point in run.points} == {1}
+    assert [dict(epoch.columns) for epoch in derive(run.points, Columns()).epochs] == [
+        {"train_loss": 3.0, "val_loss": 2.5},
+        {"train_loss": 2.0, "val_loss": 1.5},
+    ]
 
 
 def test_each_folder_is_a_run_and_keeps_its_id_where_it_goes(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,18 @@ from runyard.service.imports.source import Columns, Run, Source
 DATA = Path(__file__).resolve().parents[1] / "data" / "import"
 SMALL = DATA / "wandb" / "offline-run-small" / "run-small.wandb"
 OF_2021 = DATA / "wandb" / "offline-run-20210216_154407-g9dvvkua"
+
+
+def varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*found, value))
+
+
+def message(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def values(run: Run) -> list[tuple[str, int, float]]:
@@ -75,6 +89,16 @@ def test_a_cut_step_of_mlflow_is_not_taken_for_none(tmp_path: Path) -> None:
     assert damages(source)
 
 
+def test_a_logged_model_of_mlflow_is_no_run(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "mlflow" / "mlruns", tmp_path / "mlruns")
+    model = tmp_path / "mlruns" / "948097458476461553" / "models" / "m-1"
+    (model / "metrics").mkdir(parents=True)
+    (model / "meta.yaml").write_text("model_id: m-1\nname: net\nsource_run_id: 068f06f0a86e4069a93b3a832ae79f2c\n")
+    source = mlflow.read(tmp_path)
+    assert {run.name for run in source.runs} == {"run-0", "run-1"}
+    assert not damages(source)
+
+
 def test_wandb_holds_what_was_logged() -> None:
     """Counted with wandb 0.31.0's protobuf classes: 126 numbers in history but for _step, _timestamp and epoch; the
     script set `best` in the summary alone.
@@ -94,6 +118,55 @@ def test_wandb_holds_what_was_logged() -> None:
     assert [(epoch.number, epoch.columns["val_loss"]) for epoch in epochs] == [
         (number, pytest.approx(2 / (number * 10))) for number in (1, 2, 3, 4)
     ]
+
+
+def wandb_file(folder: Path, start: float, *rows: tuple[int, float], stats: bool = False, exit_code: int = 0) -> Path:
+    """Write an offline file of the run `r1` with a loss at some steps, as a process that resumed it does."""
+    run = message(1, b"r1") + message(17, b"\x08" + varint(int(start)))
+    load = message(2, b"\x08" + varint(int(start))) + message(3, message(1, b"cpu") + message(16, b"50"))
+    content = [message(17, run), *([message(7, load)] if stats else [])]
+    for step, loss in rows:
+        items = {"_step": step, "_timestamp": start + step, "loss": loss}
+        row = [message(1, message(1, name.encode()) + message(16, repr(item).encode())) for name, item in items.items()]
+        content.append(message(2, b"".join(row)))
+    content.append(message(18, b"\x08" + varint(exit_code)))
+    log = bytearray(b":W&B\xe1\xbe\0")
+    for record in content:
+        log += struct.pack("<IHB", zlib.crc32(record, zlib.crc32(b"\1")), len(record), 1) + record
+    folder.mkdir()
+    path = folder / "run-r1.wandb"
+    path.write_bytes(log)
+    return path
+
+
+def test_the_files_of_a_resumed_wandb_run_are_joined(tmp_path: Path) -> None:
+    wandb_file(tmp_path / "b", 1.7e9, *((step, 9.0 - step) for step in range(4)), stats=True, exit_code=1)
+    wandb_file(tmp_path / "a", 1.8e9, *((step, 9.0 - step) for step in range(4, 10)), stats=True)
+    (run,) = wandb.read(tmp_path).runs
+    assert values(run) == [
+        *(("cpu", 0, 50.0), *(("loss", step, 9.0 - step) for step in range(4))),
+        *(("cpu", 4, 50.0), *(("loss", step, 9.0 - step) for step in range(4, 10))),
+    ]
+    assert {point.attempt for point in run.points} == {1}
+    assert (run.status, run.started_at) == ("completed", 1_700_000_000_000_000)
+
+
+def test_a_wandb_run_resumed_at_an_earlier_step_is_a_later_attempt(tmp_path: Path) -> None:
+    wandb_file(tmp_path / "a", 1.7e9, (0, 4.0), (1, 3.0), (2, 9.0), (3, 9.5))
+    wandb_file(tmp_path / "b", 1.8e9, (2, 2.0), (3, 1.5), stats=True)
+    (run,) = wandb.read(tmp_path).runs
+    assert [(point.attempt, point.step) for point in run.points] == [
+        *((1, 0), (1, 1), (1, 2), (1, 3)),
+        *((2, 2), (2, 2), (2, 3)),
+    ]
+
+
+def test_a_copy_of_a_wandb_file_is_left_out_and_said(tmp_path: Path) -> None:
+    wandb_file(tmp_path / "a", 1.7e9, (0, 4.0), (1, 3.0))
+    wandb_file(tmp_path / "b", 1.7e9, (0, 4.0), (1, 3.0), (2, 2.0))
+    (run,) = wandb.read(tmp_path).runs
+    assert values(run) == [("loss", 0, 4.0), ("loss", 1, 3.0), ("loss", 2, 2.0)]
+    assert run.notes == ("run-r1.wandb in a tells nothing more, and was left out.",)
 
 
 def test_a_wandb_run_of_2021() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from runyard.service.imports.source import Point
 Event = dict[str, Any]
 Seen = tuple[int, str, str, str]
 
+_MARK = re.compile(r"~[0-9a-f]{8}\Z")
+
 
 @dataclass
 class Known:
@@ -29,19 +32,30 @@ class Known:
     attempt: int = 0
     head: Event | None = None
     ended: Event | None = None
+    n_damages: int = 0
 
 
-def known_of(yard: Yard, ids: set[str]) -> dict[str, Known]:
-    """Return what earlier imports wrote of some runs, by their ids; of a run that is new there is nothing.
+def beginning(source_id: str) -> str:
+    """Return the id that runs have in common that begin alike: the mark that tells one from another is left out."""
+    return _MARK.sub("", source_id)
+
+
+def known_of(yard: Yard, kind: str, source_ids: set[str]) -> dict[str, Known]:
+    """Return what earlier imports wrote of some runs and those that begin as they do, by their ids in the source.
 
     Raises:
         Corrupt: a journal was compressed and damaged since.
     """
     known: dict[str, Known] = {}
+    names: dict[str, str] = {}
     for event in _journalled(yard):
-        if event["run"] not in ids:
+        if event["k"] == "queued" and event["source"] == kind:  # each journal begins with it what it tells of a run
+            name = event["source_id"]
+            if name in source_ids or beginning(name) in source_ids:
+                names[event["run"]] = name
+        if event["run"] not in names:
             continue
-        run = known.setdefault(event["run"], Known())
+        run = known.setdefault(names[event["run"]], Known())
         run.attempt = max(run.attempt, event.get("attempt", 1))
         match event["k"]:
             case "metrics":
@@ -53,6 +67,8 @@ def known_of(yard: Yard, ids: set[str]) -> dict[str, Known]:
                 run.epochs[event["epoch"]] = (event["attempt"], loss_columns(event))
             case "queued" if run.head is None or event["attempt"] >= run.head["attempt"]:
                 run.head = event
+            case "notice" if event["level"] == "warning":
+                run.n_damages += 1
             case "ended" if run.ended is None or event["attempt"] >= run.ended["attempt"]:
                 run.ended = event
     return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ Logged = tuple[str, int, float, int]  # name, step, value, milliseconds since 19
 _BY_NUMBER = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 _STATUS = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "cancelled"}
 _PARENT, _NAME, _COMMIT = "mlflow.parentRunId", "mlflow.runName", "mlflow.source.git.commit"
+_RUN_ID, _MODEL_ID = (re.compile(rf"^{name}:", re.MULTILINE) for name in ("run_id", "model_id"))
 _DELETED = "runs that were deleted in MLflow were left out"
 
 
@@ -31,7 +33,7 @@ def read(path: Path) -> Source:
     """
     if path.is_file():
         return _read_database(path)
-    metas = [file for file in sorted(path.rglob("meta.yaml")) if (file.parent / "metrics").is_dir() or _is_run(file)]
+    metas = [file for file in sorted(path.rglob("meta.yaml")) if _is_run(file)]
     if metas:
         return _read_folders(path, metas)
     databases = [file for file in sorted(path.glob("*.db")) if is_sqlite(file)]
@@ -84,7 +86,9 @@ def _unclipped(value: float) -> float:
 
 
 def _is_run(meta: Path) -> bool:
-    return "run_id:" in meta.read_text(encoding="utf-8", errors="replace")
+    """Return whether a meta.yaml is a run's, be it cut: a logged model has one too, and names the run it came from."""
+    text = meta.read_text(encoding="utf-8", errors="replace")
+    return not _MODEL_ID.search(text) and bool(_RUN_ID.search(text) or (meta.parent / "metrics").is_dir())
 
 
 def _read_folders(path: Path, metas: list[Path]) -> Source:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -17,6 +17,7 @@ from uuid import UUID, uuid5
 from runyard.core.errors import Unavailable
 from runyard.core.journal import encode
 from runyard.core.paths import Yard
+from runyard.service.imports.alike import told_apart
 from runyard.service.imports.epochs import Derived, Epoch, derive
 from runyard.service.imports.known import Event, Known, known_of, loss_columns, new_points
 from runyard.service.imports.source import END_OF_TIME_SECONDS, Columns, Point, Run, Source
@@ -51,19 +52,17 @@ class Plan:
 
 
 def run_id(kind: str, source_id: str) -> UUID:
-    """Return the id of an imported run: the same whenever and wherever it is imported."""
+    """Return the id of an imported run: the same wherever it is imported."""
     return uuid5(_NAMESPACE, f"{kind}\n{source_id}")
 
 
 def plan(yard: Yard, kind: str, source: Source, columns: Columns, *, agent: str | None, workspace: str | None) -> Plan:
     """Return what an import has to write: what no import journal of the yard has yet."""
-    found = _distinct(source.runs)
-    ids = [run_id(kind, run.source_id) for run in found]
-    known = known_of(yard, {str(id_) for id_ in ids})
+    known = known_of(yard, kind, {run.source_id for run in source.runs})
     events: list[Event] = []
     runs: list[Imported] = []
-    for id_, run in zip(ids, found, strict=True):
-        before = known.get(str(id_), Known())
+    for run in told_apart(source.runs, known):
+        id_, before = run_id(kind, run.source_id), known.get(run.source_id, Known())
         derived = derive(run.points, Columns({**run.losses, **columns.named}))
         written = list(_events(kind, id_, run, derived, before, agent=agent, workspace=workspace))
         events += written
@@ -71,18 +70,6 @@ def plan(yard: Yard, kind: str, source: Source, columns: Columns, *, agent: str 
     # The damage and the times of files are no part of it: they do not make a source another one.
     digest = hashlib.sha256(b"".join(encode(event) for event in events)).hexdigest()[:24]
     return Plan(tuple(events), tuple(runs), digest)
-
-
-def _distinct(runs: Sequence[Run]) -> list[Run]:
-    """Return each run once: of copies in one source the one with the most values."""
-    kept: dict[str, Run] = {}
-    for run in runs:
-        other = kept.setdefault(run.source_id, run)
-        if other is not run:
-            longer, shorter = (run, other) if run.n_values > other.n_values else (other, run)
-            note = f"{shorter.name} is a copy of this run, and was left out."
-            kept[run.source_id] = replace(longer, notes=(*longer.notes, note))
-    return list(kept.values())
 
 
 def write(yard: Yard, planned: Plan) -> Path | None:

@@ -20,10 +20,11 @@ _MAX_SAID = 5
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table that can be read, and what is wrong with the others."""
+    """The rows of a table that can be read, what is wrong with the others, and which columns were given a name."""
 
     rows: tuple[Row, ...]
     damages: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_rows(path: Path, kind: str) -> Rows:
@@ -36,11 +37,12 @@ def read_rows(path: Path, kind: str) -> Rows:
         return Rows(tuple(_parquet(path)), ())
     data, damages = _unpacked(path)
     text = data.decode("utf-8-sig", errors="replace")
-    rows, bad = _csv(text) if kind == "csv" else _json_lines(text)
+    notes: list[str] = []
+    rows, bad = _csv(text, notes) if kind == "csv" else _json_lines(text)
     said = [f"line {line}: {reason}" for line, reason in bad[:_MAX_SAID]]
     if len(bad) > _MAX_SAID:
         said.append(f"{len(bad) - _MAX_SAID} more lines that cannot be used")
-    return Rows(tuple(rows), (*damages, *said))
+    return Rows(tuple(rows), (*damages, *said), tuple(notes))
 
 
 def _unpacked(path: Path) -> tuple[bytes, list[str]]:
@@ -56,13 +58,14 @@ def _unpacked(path: Path) -> tuple[bytes, list[str]]:
     return bytes(data), []
 
 
-def _csv(text: str) -> tuple[list[Row], list[tuple[int, str]]]:
+def _csv(text: str, notes: list[str]) -> tuple[list[Row], list[tuple[int, str]]]:
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     rows: list[Row] = []
     bad: list[tuple[int, str]] = []
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
+    said: dict[str, str] = {}
     while True:
         try:
             cells = next(lines)
@@ -72,15 +75,32 @@ def _csv(text: str) -> tuple[list[Row], list[tuple[int, str]]]:
             bad.append((lines.line_num, str(error)))
             continue
         if not header:
-            header = [cell.strip() for cell in cells]
+            header, said = _header(cells)
         elif len(cells) != len(header):
             if any(cells):
                 bad.append((lines.line_num, f"{len(cells)} cells where the header has {len(header)}; left out"))
         else:
-            rows.append({name: cell for name, cell in zip(header, cells, strict=True) if name and cell.strip()})
+            rows.append({name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()})
     if text and not text.endswith("\n") and not (bad and bad[-1][0] == lines.line_num):
         bad.append((lines.line_num, "it has no line end, so its last value may be cut; imported as it stands"))
+    notes += (note for name, note in said.items() if any(name in row for row in rows))
     return rows, bad
+
+
+def _header(cells: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return a name of its own for each column, and what is to be said of those that had none or that of another."""
+    names = [cell.strip() for cell in cells]
+    taken = set(names)
+    found: dict[str, str] = {}
+    for place, name in enumerate(names, start=1):
+        base = own = name or f"column_{place}"
+        count = 0
+        while own in found or (own != name and own in taken):
+            count += 1
+            own = f"{base}_{count}"
+        said = f"is named {name!r} as one before it" if name else "has no name"
+        found[own] = "" if own == name else f"Column {place} {said}: it is imported as {own!r}."
+    return list(found), {own: said for own, said in found.items() if said}
 
 
 def _json_lines(text: str) -> tuple[list[Row], list[tuple[int, str]]]:

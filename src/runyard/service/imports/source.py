@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -45,13 +45,15 @@ class Run:
 
     `source_id` names it for good: it does not change when the source grows or is moved. `read_at` is the last change
     of its file, which stands in for times that the source does not have. `settings` are its hyperparameters, `losses`
-    the names that this kind of source always gives to the losses.
+    the names that this kind of source always gives to the losses. `has_no_id` says that the source does not name its
+    runs: `source_id` is made from how they begin, so that several may have it.
     """
 
     source_id: str
     name: str
     points: tuple[Point, ...]
     read_at: int
+    has_no_id: bool = False
     agent: str | None = None
     kind: str = "train"
     parent: str | None = None
@@ -148,3 +150,12 @@ def whole(value: object) -> int | None:
 def moment(seconds: float) -> int | None:
     """Return seconds since 1970 in microseconds; None where that is no time."""
     return round(seconds * 1e6) if 0 < seconds < END_OF_TIME_SECONDS else None
+
+
+def goes_back(last: Mapping[str, int], values: Iterable[tuple[str, int]]) -> bool:
+    """Return whether names and steps of a later file come again from before the last step of the files until then.
+
+    What comes again at the last step itself, say, an evaluation after the training, goes on from there.
+    """
+    end = max(last.values(), default=0)
+    return any(step <= last[name] and step < end for name, step in values if name in last)

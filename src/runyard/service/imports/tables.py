@@ -18,7 +18,7 @@ from runyard.core.clock import to_us
 from runyard.core.errors import Corrupt, Invalid, NotFound, Problem
 from runyard.service.imports import source
 from runyard.service.imports.epochs import plain
-from runyard.service.imports.rows import Row, read_rows
+from runyard.service.imports.rows import Row, Rows, read_rows
 from runyard.service.imports.source import Columns, Point, Run, Source, changed_at, moment
 
 _SUFFIXES = {
@@ -78,7 +78,7 @@ def read(path: Path, kind: str, columns: Columns) -> Source:
         notes.append(f"{file.name}: {pairs or 'no column is the step, the epoch, the time or the run'}.")
         relative = file.relative_to(path) if path.is_dir() else Path(file.name)
         name = relative.with_name(relative.name.split(".")[0]).as_posix()
-        own = _runs(found.rows, layout, file, name, found.damages)
+        own = _runs(found, layout, file, name)
         runs += own
         if not own:
             damages += (f"{file}: {damage}" for damage in found.damages)
@@ -116,29 +116,21 @@ def _layout(rows: Sequence[Row], columns: Columns) -> _Layout:
     return _Layout(parts)
 
 
-def _runs(rows: Sequence[Row], layout: _Layout, file: Path, name: str, damages: tuple[str, ...]) -> list[Run]:
+def _runs(table: Rows, layout: _Layout, file: Path, name: str) -> list[Run]:
     groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in table.rows:
         run = layout.get(row, "run")
         groups["" if run is None else str(run)].append(row)
-    first = hashlib.sha256(json.dumps(rows[:1], sort_keys=True, default=str).encode()).hexdigest()[:16]
+    first = hashlib.sha256(json.dumps(table.rows[:1], sort_keys=True, default=str).encode()).hexdigest()[:16]
     anchor = f"{file.resolve().parent.name}/{file.name}@{first}"
-    return [_run(own, layout, file, f"{anchor}#{run}", run or name, damages) for run, own in groups.items()]
+    runs = [_run(own, layout, file, f"{anchor}#{run}", run or name) for run, own in groups.items()]
+    damages = tuple(f"{file.name}, {damage}." for damage in table.damages)
+    return [replace(run, notes=(*table.notes, *run.notes), damages=damages) for run in runs]
 
 
-def _run(rows: Sequence[Row], layout: _Layout, file: Path, source_id: str, name: str, damages: tuple[str, ...]) -> Run:
-    points: list[Point] = []
+def _run(rows: Sequence[Row], layout: _Layout, file: Path, source_id: str, name: str) -> Run:
     words: Counter[str] = Counter()
-    stepless = 0
-    for place, row in enumerate(rows, start=1):
-        step = _whole(layout.get(row, "step")) if "step" in layout.parts else place
-        values = tuple(_values(row, layout, words))
-        if step is None:
-            stepless += len(values)
-        elif values:
-            epoch = _number(layout.get(row, "epoch"))
-            points.append(Point(step, values, _moment(layout.get(row, "time")), epoch))
-    told = _attempts(points)
+    points, n_stepless = _points(rows, layout, words)
     notes: list[str] = []
     if "step" not in layout.parts:
         notes.append("There is no column of steps: the number of the row stands for it.")
@@ -146,20 +138,53 @@ def _run(rows: Sequence[Row], layout: _Layout, file: Path, source_id: str, name:
         notes.append("The source has no times: the last change of its file stands for them.")
     if words:
         notes.append(f"Not numbers, and left out: {', '.join(f'{n} of {column}' for column, n in words.items())}.")
-    if stepless:
-        notes.append(f"{stepless} values have no step, or one that is no whole number, and were left out.")
-    if told is None:
+    if n_stepless:
+        notes.append(
+            f"{n_stepless} values have no step, or one that is no whole number: "
+            "they stand at the step before them, of their epoch where it has one, or at 0."
+        )
+    if points and points[-1].attempt > _MAX_ATTEMPTS:
+        points = [replace(point, attempt=1) for point in points]
         notes.append("Metrics have many values at one step. If these are several runs, name them with --run-column.")
     return Run(
         source_id=source_id,
         name=name,
-        points=tuple(points if told is None else told),
+        points=tuple(points),
         read_at=changed_at(file),
+        has_no_id=True,
         facts={"file": file.name},
         notes=tuple(notes),
-        damages=tuple(f"{file.name}, {damage}." for damage in damages),
-        skipped=sum(words.values()) + stepless,
+        skipped=sum(words.values()),
     )
+
+
+def _points(rows: Sequence[Row], layout: _Layout, words: Counter[str]) -> tuple[list[Point], int]:
+    """Return the points of a run, and how many of their values have no step of their own.
+
+    An attempt starts where a step of a metric comes again.
+    """
+    points: list[Point] = []
+    seen: set[tuple[str, int]] = set()
+    steps: dict[float | None, int] = {}  # the last of each epoch, and of all
+    attempt, n_stepless = 1, 0
+    for place, row in enumerate(rows, start=1):
+        step = _whole(layout.get(row, "step")) if "step" in layout.parts else place
+        epoch = _number(layout.get(row, "epoch"))
+        values = tuple(_values(row, layout, words))
+        if step is not None:
+            steps[epoch] = steps[None] = step
+        if not values:
+            continue
+        if step is None:
+            n_stepless += len(values)
+            step = steps.get(epoch, steps.get(None, 0))
+        else:
+            pairs = {(name, step) for name, _ in values}
+            if seen & pairs:
+                attempt, seen = attempt + 1, set()
+            seen |= pairs
+        points.append(Point(step, values, _moment(layout.get(row, "time")), epoch, attempt))
+    return points, n_stepless
 
 
 def _values(row: Row, layout: _Layout, words: Counter[str]) -> Iterable[tuple[str, float]]:
@@ -179,22 +204,6 @@ def _values(row: Row, layout: _Layout, words: Counter[str]) -> Iterable[tuple[st
             words[name] += 1
         else:
             yield name, value
-
-
-def _attempts(points: Sequence[Point]) -> list[Point] | None:
-    """Return points with attempts, one starting where a step of a metric comes again; None if these are no restarts."""
-    seen: set[tuple[str, int]] = set()
-    attempt, found = 1, []
-    for point in points:
-        pairs = {(name, point.step) for name, _ in point.values}
-        if seen & pairs:
-            attempt += 1
-            seen = set()
-            if attempt > _MAX_ATTEMPTS:
-                return None
-        seen |= pairs
-        found.append(replace(point, attempt=attempt))
-    return found
 
 
 def _number(cell: Any) -> float | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from runyard.core.errors import Corrupt, NotFound
 from runyard.service.imports import wire
-from runyard.service.imports.source import Point, Run, Source, changed_at, moment
+from runyard.service.imports.source import Point, Run, Source, changed_at, goes_back, moment
 from runyard.service.imports.wire import Damaged, as_bytes, as_text, fields, masked_crc32c
 
 _FILE = re.compile(r"\.tfevents\.")
@@ -214,7 +214,7 @@ def _run(name: str, files: list[_File]) -> Run:
         starts = [start for start in file.starts if 0 < start < len(file.values)]
         for first, end in zip([0, *starts], [*starts, len(file.values)], strict=True):
             part = file.values[first:end]
-            if any(step <= last[tag] for tag, step, _, _ in part if tag in last):
+            if goes_back(last, ((tag, step) for tag, step, _, _ in part)):
                 attempt += 1
                 last.clear()
             points += _points(part, attempt)

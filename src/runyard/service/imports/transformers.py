@@ -66,12 +66,14 @@ def _run(file: Path) -> tuple[Run | None, str]:
     if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
         return None, damages[0] if damages else "it has no log_history."
     points: list[Point] = []
-    skipped = 0
+    skipped = n_stepless = 0
     for entry in state["log_history"]:
-        point, left_out = _point(entry)
+        before = points[-1].step if points else 0
+        point, left_out = _point(entry, before)
         skipped += left_out
         if point:
             points.append(point)
+            n_stepless += len(point.values) if whole(entry.get("step")) is None else 0
     folder = output_folder(file)
     first = json.dumps(state["log_history"][:1], sort_keys=True)
     settings = {
@@ -84,6 +86,7 @@ def _run(file: Path) -> tuple[Run | None, str]:
         name=folder.name,
         points=tuple(points),
         read_at=changed_at(file),
+        has_no_id=True,
         settings=settings,
         facts={name: state[name] for name in _FACTS if state.get(name) is not None},
         losses={"train_loss": "loss", "val_loss": "eval_loss"},  # `train_loss` is the mean of the whole training
@@ -91,6 +94,7 @@ def _run(file: Path) -> tuple[Run | None, str]:
         total_steps=limit if isinstance(limit, int) and limit > 0 else None,
         notes=(
             "The source has no times: the last change of its file stands for them.",
+            *((f"{n_stepless} values have no step: they stand at the one before them.",) if n_stepless else ()),
             *((f"It tells {steps} of {limit} planned steps.",) if is_cut else ()),
         ),
         damages=tuple(damages),
@@ -98,14 +102,14 @@ def _run(file: Path) -> tuple[Run | None, str]:
     ), ""
 
 
-def _point(entry: Any) -> tuple[Point | None, int]:
-    """Return an entry of the log and how many of its values are no numbers."""
-    step = whole(entry.get("step")) if isinstance(entry, dict) else None
-    if step is None:
+def _point(entry: Any, before: int) -> tuple[Point | None, int]:
+    """Return an entry of the log, at the step before it if it has none, and how many of its values are no numbers."""
+    if not isinstance(entry, dict):
         return None, 1
+    step = whole(entry.get("step"))
     rest = {name: number(value) for name, value in entry.items() if name not in ("step", "epoch")}
     values = tuple((name, value) for name, value in rest.items() if value is not None)
-    point = Point(step, values, epoch=number(entry.get("epoch")))
+    point = Point(before if step is None else step, values, epoch=number(entry.get("epoch")))
     return (point if values else None), len(rest) - len(values)
 
 

@@ -8,43 +8,22 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runyard.core.errors import Corrupt, NotFound
 from runyard.service.imports import wire
-from runyard.service.imports.source import Point, Run, Source, changed_at, moment, number, whole
+from runyard.service.imports.resumed import EPOCH, OWN, STEP, TIME, LogFile, run_of
+from runyard.service.imports.source import Point, Source, moment, number, whole
 from runyard.service.imports.wire import Damaged, as_bytes, as_text, fields
 
 _MAGIC = b":W&B\xe1\xbe"  # and one byte of the version
 _HEAD_BYTES, _BLOCK, _RECORD_HEAD = 7, 32768, 7
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _SUMMARY, _CONFIG, _STATS, _RUN, _EXIT = 2, 3, 5, 7, 17, 18
-_STEP, _TIME, _EPOCH, _OWN = "_step", "_timestamp", "epoch", "_wandb"
-_NO_END = "The file does not say that the run ended: it runs still, was killed, or the file is cut."
 _ALSO_EPOCH = "train/epoch"  # the Trainer's
-
-
-@dataclass
-class _File:
-    """What one file says."""
-
-    id: str = ""
-    name: str = ""
-    project: str | None = None
-    host: str | None = None
-    config: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    tags: list[str] = field(default_factory=list)
-    points: list[Point] = field(default_factory=list)
-    summary: dict[str, Any] = field(default_factory=dict)
-    skipped: Counter[str] = field(default_factory=Counter)
-    started_at: int | None = None
-    exit_code: int | None = None
-    step: int = 0
 
 
 def read(path: Path) -> Source:
@@ -57,17 +36,17 @@ def read(path: Path) -> Source:
     files = [path] if path.is_file() else sorted({file.resolve() for file in path.rglob("*.wandb")})
     if not files:
         raise NotFound(f"There is no .wandb file in {path}.", hint="Offline runs lie in folders named offline-run-*.")
-    runs: dict[str, Run] = {}
+    parts: dict[str, list[LogFile]] = defaultdict(list)
     damages: list[str] = []
-    for file in files:
-        run, damage = _read_file(file)
-        if run is None:
-            damages.append(f"{file}: {damage or 'it names no run'}.")
-        elif run.source_id not in runs or len(run.points) > len(runs[run.source_id].points):
-            runs[run.source_id] = run
-    if not runs:
+    for place in files:
+        file = _read_file(place)
+        if file.id:
+            parts[file.id].append(file)
+        else:
+            damages.append(f"{place}: {file.damage or 'it names no run'}.")
+    if not parts:
         raise Corrupt(damages[0], hint="Nothing of it can be imported.")
-    return Source(tuple(runs.values()), tuple(damages))
+    return Source(tuple(run_of(own) for own in parts.values()), tuple(damages))
 
 
 def records(data: bytes) -> Iterator[bytes]:
@@ -101,67 +80,22 @@ def records(data: bytes) -> Iterator[bytes]:
         raise Damaged(f"it is cut at byte {place}")
 
 
-def _read_file(path: Path) -> tuple[Run | None, str]:
-    file, damage = _File(), ""
+def _read_file(path: Path) -> LogFile:
+    file = LogFile(path)
     try:
         for record in records(path.read_bytes()):
             for place, content in fields(record):
                 _READ.get(place, _ignore)(file, content)
     except Damaged as error:
-        damage = str(error)
-    if not file.id:
-        return None, damage
-    in_history = {name for point in file.points for name, _ in point.values}
-    rest = [
-        (name, number(value))
-        for name, value in file.summary.items()
-        if name not in (_STEP, _TIME, _EPOCH) and not name.startswith(_OWN)
-    ]
-    last = tuple((name, value) for name, value in rest if value is not None and name not in in_history)
-    points = [*file.points, Point(file.step, last, _last_at(file))] if last else file.points
-    is_over, is_well = file.exit_code is not None, not file.exit_code
-    left_out = ", ".join(f"{count} of {name}" for name, count in sorted(file.skipped.items()))
-    settings = {name: value for name, value in file.config.items() if name != _OWN}
-    run = Run(
-        source_id=file.id,
-        name=file.name or file.id,
-        points=tuple(points),
-        read_at=changed_at(path),
-        agent=file.project,
-        settings=settings,
-        facts=file.facts,
-        status="completed" if is_over and is_well else "failed",
-        error_kind=None if is_over else "unfinished",
-        error_message=_how_it_ended(file),
-        started_at=file.started_at,
-        seed=whole(settings.get("seed")),
-        host=file.host,
-        tags=tuple(file.tags),
-        notes=(
-            *((f"Not numbers, and left out: {left_out}.",) if left_out else ()),
-            *(() if is_over else (_NO_END,)),
-        ),
-        damages=(f"{path.name}: {damage}; what stands before that was imported.",) if damage else (),
-        skipped=sum(file.skipped.values()),
-    )
-    return run, damage
+        file.damage = str(error)
+    return file
 
 
-def _how_it_ended(file: _File) -> str | None:
-    if file.exit_code is None:
-        return _NO_END
-    return f"It ended with exit code {file.exit_code}." if file.exit_code else None
-
-
-def _last_at(file: _File) -> int | None:
-    return max((point.at for point in file.points if point.at is not None), default=file.started_at)
-
-
-def _ignore(file: _File, content: int | bytes) -> None:
+def _ignore(file: LogFile, content: int | bytes) -> None:
     """Leave out records of files, output and telemetry."""
 
 
-def _read_run(file: _File, content: int | bytes) -> None:
+def _read_run(file: LogFile, content: int | bytes) -> None:
     """Take a RunRecord: run_id 1, entity 2, project 3, config 4, display_name 8, tags 10, host 13, start_time 17."""
     for place, value in fields(as_bytes(content)):
         match place:
@@ -190,14 +124,14 @@ def _timestamp(content: int | bytes) -> int | None:
     return moment(wire.signed(parts.get(1, 0)) + wire.signed(parts.get(2, 0)) / 1e9)
 
 
-def _read_config(file: _File, content: int | bytes) -> None:
+def _read_config(file: LogFile, content: int | bytes) -> None:
     for place, value in fields(as_bytes(content)):
         if place == 1:
             name, item = _item(as_bytes(value))
             file.config[name] = item
 
 
-def _read_history(file: _File, content: int | bytes) -> None:
+def _read_history(file: LogFile, content: int | bytes) -> None:
     """Take a HistoryRecord: item 1, step 2 (num 1)."""
     row: dict[str, Any] = {}
     step: int | None = None
@@ -207,18 +141,19 @@ def _read_history(file: _File, content: int | bytes) -> None:
             row.update(_flat(name, item))
         elif place == 2:
             step = wire.signed(dict(fields(as_bytes(value))).get(1, 0))
-    found = whole(row.pop(_STEP, None))
+    found = whole(row.pop(STEP, None))
     file.step = step if found is None and step is not None else file.step if found is None else found
-    at = moment(number(row.pop(_TIME, None)) or 0.0)
-    epoch = number(row.get(_EPOCH))
+    at = moment(number(row.pop(TIME, None)) or 0.0)
+    epoch = number(row.get(EPOCH))
     if epoch is None:
         epoch = number(row.get(_ALSO_EPOCH))
     else:
-        del row[_EPOCH]
+        del row[EPOCH]
     _add(file, row, at, epoch)
+    file.logged += ((name, file.step) for name, item in row.items() if number(item) is not None)
 
 
-def _read_stats(file: _File, content: int | bytes) -> None:
+def _read_stats(file: LogFile, content: int | bytes) -> None:
     """Take a StatsRecord, the load of the machine: timestamp 2, item 3 (key 1, value_json 16)."""
     row: dict[str, Any] = {}
     at: int | None = None
@@ -231,22 +166,22 @@ def _read_stats(file: _File, content: int | bytes) -> None:
     _add(file, row, at, None)
 
 
-def _add(file: _File, row: dict[str, Any], at: int | None, epoch: float | None) -> None:
+def _add(file: LogFile, row: dict[str, Any], at: int | None, epoch: float | None) -> None:
     numbers = {name: number(item) for name, item in row.items()}
-    file.skipped.update(name for name, item in numbers.items() if item is None and not name.startswith(_OWN))
+    file.skipped.update(name for name, item in numbers.items() if item is None and not name.startswith(OWN))
     values = tuple((name, item) for name, item in numbers.items() if item is not None)
     if values:
         file.points.append(Point(file.step, values, at, epoch))
 
 
-def _read_summary(file: _File, content: int | bytes) -> None:
+def _read_summary(file: LogFile, content: int | bytes) -> None:
     for place, value in fields(as_bytes(content)):
         if place == 1:
             name, item = _item(as_bytes(value))
             file.summary.update(_flat(name, item))
 
 
-def _read_exit(file: _File, content: int | bytes) -> None:
+def _read_exit(file: LogFile, content: int | bytes) -> None:
     file.exit_code = wire.signed(dict(fields(as_bytes(content))).get(1, 0))
 
 
@@ -272,7 +207,7 @@ def _json(text: str) -> Any:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and "_type" not in value and name != _OWN:
+    if isinstance(value, dict) and "_type" not in value and name != OWN:
         for key, inner in value.items():
             yield from _flat(f"{name}.{key}", inner)
     else:
