@@ -79,6 +79,33 @@ def test_statements_that_only_describe_are_answered(command: Command, home: Path
     assert command("--yard", home, "sql", statement, "--format", "json").rows
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("TIMESTAMP '0001-01-01 (BC)'", "0001-01-01 (BC) 00:00:00"),
+        ("'99999-01-01'::DATE", "99999-01-01"),
+        ("TIMESTAMP 'infinity'", "infinity"),
+        ("DATE '-infinity'", "-infinity"),
+        ("TIMESTAMPTZ '99999-01-01 00:00:00+00'", "99999-01-01 00:00:00+00"),
+        ("[DATE 'infinity']", "[infinity]"),
+        ("{'a': TIMESTAMP 'infinity'}", "{'a': infinity}"),
+        ("union_value(n := 1)", 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("layout", ["json", "csv", "table"])
+def test_what_python_has_no_value_for_is_text(command: Command, home: Path, value: str, said: Any, layout: str) -> None:
+    told = command("--yard", home, "sql", f"SELECT {value} AS x", "--format", layout)
+    assert (told.code, told.err) == (0, "")
+    assert told.rows == [{"x": said}] if layout == "json" else str(said) in told.out
+
+
+def test_moments_beside_one_without_an_end_stay_moments(command: Command, home: Path) -> None:
+    query = "SELECT unnest([TIMESTAMP '2026-01-01', TIMESTAMP 'infinity', NULL]) AS x"
+    assert [row["x"] for row in command("--yard", home, "sql", query, "--format", "json").rows] == [
+        "2026-01-01T00:00:00Z", "infinity", None,
+    ]  # fmt: skip
+
+
 def test_the_help_says_how_to_learn_what_columns_mean(command: Command, home: Path) -> None:
     told = " ".join(command("sql", "--help").out.replace("│", " ").split())
     views, columns = re.findall(r'runyard sql "(SELECT [^"]+)"', told)

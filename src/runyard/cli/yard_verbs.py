@@ -48,6 +48,7 @@ def sql(
 
     Try: runyard sql "FROM overtraining_waste"
     """
+    from runyard.service.answers import rows
     from runyard.service.sql import ask
 
     text = sys.stdin.read() if query == "-" else query
@@ -58,8 +59,7 @@ def sql(
         return
     with opened(context) as rt:
         answer = ask(rt, text, timeout_seconds=timeout, limit=limit)
-        rows = (row for batch in answer.table.to_batches() for row in batch.to_pylist())
-        write_rows(rows, answer.table.column_names, layout)
+        write_rows(rows(answer.table), answer.table.column_names, layout)
         if answer.note:
             say(answer.note)
         if answer.cut:
