@@ -79,6 +79,15 @@ def test_statements_that_only_describe_are_answered(command: Command, home: Path
     assert command("--yard", home, "sql", statement, "--format", "json").rows
 
 
+@pytest.mark.parametrize("before", ["", "-- how?\n", "/* of runs */ "])
+@pytest.mark.parametrize("limit", ["0", "5"])
+def test_the_plan_of_a_select_is_told(command: Command, home: Path, before: str, limit: str) -> None:
+    asked = ("--yard", home, "sql", f"{before}EXPLAIN SELECT name FROM runs;", "--limit", limit)
+    (row,) = command(*asked, "--format", "json").rows
+    assert (row["explain_key"], "runs" in row["explain_value"]) == ("physical_plan", True)
+    assert command(*asked).out == row["explain_value"].rstrip("\n") + "\n"
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

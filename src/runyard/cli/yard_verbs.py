@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from runyard.cli.errors import DONE, FAILED
-from runyard.cli.output import Format, FormatOption, say, write_rows
+from runyard.cli.output import Format, FormatOption, plain, say, write_rows
 from runyard.cli.session import opened
 from runyard.core.errors import Invalid
+
+_PLAN = ["explain_key", "explain_value"]  # the columns of EXPLAIN, whose text is drawn in lines
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,9 +39,9 @@ def sql(
 ) -> None:
     """Ask the yard in SQL.
 
-    One SELECT on the newest data: what waits in the journals is folded in first. The query runs in a locked-down
-    process of its own: it can read every table and view, but no files, and it changes nothing. For more freedom open
-    runyard.duckdb in the yard with DuckDB itself.
+    One SELECT, or its EXPLAIN, on the newest data: what waits in the journals is folded in first. The query runs in a
+    locked-down process of its own: it can read every table and view, but no files, and it changes nothing. For more
+    freedom open runyard.duckdb in the yard with DuckDB itself.
 
     What there is to ask: runyard sql "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"
 
@@ -59,7 +61,12 @@ def sql(
         return
     with opened(context) as rt:
         answer = ask(rt, text, timeout_seconds=timeout, limit=limit)
-        write_rows(rows(answer.table), answer.table.column_names, layout)
+        if layout is Format.table and answer.table.column_names == _PLAN:
+            typer.echo(
+                "\n".join(plain(row["explain_value"], keep_lines=True).rstrip("\n") for row in rows(answer.table))
+            )
+        else:
+            write_rows(rows(answer.table), answer.table.column_names, layout)
         if answer.note:
             say(answer.note)
         if answer.cut:
