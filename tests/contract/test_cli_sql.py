@@ -9,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 import yards
 
@@ -86,6 +90,31 @@ def test_the_plan_of_a_select_is_told(command: Command, home: Path, before: str,
     (row,) = command(*asked, "--format", "json").rows
     assert (row["explain_key"], "runs" in row["explain_value"]) == ("physical_plan", True)
     assert command(*asked).out == row["explain_value"].rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "arrow", "CSV"])
+def test_the_answer_goes_to_a_file(command: Command, home: Path, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"answer.{kind}"
+    query = "SELECT range AS n, [range] AS list, union_value(a := 1) AS either FROM range(5)"
+    said = command("--yard", home, "sql", query, "--limit", "3", "--to", file)
+    assert (said.code, said.out) == (0, "")
+    assert f"3 rows are in {file}" in said.err
+    assert "--limit 0" in said.err
+    read = {"parquet": pa.parquet.read_table, "arrow": pa.feather.read_table}.get(kind, pa.csv.read_csv)
+    assert read(file).column("n").to_pylist() == [0, 1, 2]
+    assert list(tmp_path.iterdir()) == [file]
+
+    before = file.read_bytes()
+    again = command("--yard", home, "sql", "SELECT 1", "--to", file)
+    assert (again.code, "is there already" in again.err) == (1, True)
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_is_refused_before_the_query_runs(command: Command, home: Path, tmp_path: Path) -> None:
+    for file, code, word in (("answer.xlsx", 2, ".parquet"), ("answer", 2, ".csv"), ("none/answer.csv", 1, "folder")):
+        said = command("--yard", home, "sql", "SELECT nothing", "--to", tmp_path / file)
+        assert (said.code, word in said.err) == (code, True), said.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

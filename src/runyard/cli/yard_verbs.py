@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,6 +36,9 @@ def sql(
         str | None,
         typer.Option("--dialect", metavar="NAME", help="Print the query, or a view, in another engine's SQL instead."),
     ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write there instead: .parquet, .csv or .arrow.")
+    ] = None,
     layout: FormatOption = Format.table,
 ) -> None:
     """Ask the yard in SQL.
@@ -50,7 +54,7 @@ def sql(
 
     Try: runyard sql "FROM overtraining_waste"
     """
-    from runyard.service.answers import rows
+    from runyard.service.answers import check_place, rows, save
     from runyard.service.sql import ask
 
     text = sys.stdin.read() if query == "-" else query
@@ -59,9 +63,14 @@ def sql(
     if dialect is not None:
         _print_in_dialect(text, dialect)
         return
+    if to is not None:
+        check_place(to)
     with opened(context) as rt:
         answer = ask(rt, text, timeout_seconds=timeout, limit=limit)
-        if layout is Format.table and answer.table.column_names == _PLAN:
+        if to is not None:
+            save(answer.table, to)
+            say(f"{answer.table.num_rows} rows are in {to}.")
+        elif layout is Format.table and answer.table.column_names == _PLAN:
             typer.echo(
                 "\n".join(plain(row["explain_value"], keep_lines=True).rstrip("\n") for row in rows(answer.table))
             )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
+from runyard.core.errors import Conflict, Invalid, NotFound
 from runyard.store.texts import texts
 
 Kind = Literal["csv", "parquet", "arrow"]
@@ -33,6 +35,38 @@ def encoded(table: pa.Table, kind: Kind) -> bytes:
         case "arrow":
             pa.feather.write_feather(with_text(table, pa.types.is_interval), sink, compression="zstd")
     return bytes(sink.getvalue())
+
+
+def check_place(file: Path) -> Kind:
+    """Return the kind of a file to write, by its ending.
+
+    Raises:
+        Invalid: the ending is of no kind.
+        NotFound: its folder is missing.
+        Conflict: the file is there already.
+    """
+    kind = file.suffix.lower().removeprefix(".")
+    if kind not in get_args(Kind):
+        raise Invalid(f"{file} has no known ending.", hint=f"End it with .{', .'.join(get_args(Kind))}.")
+    if not file.absolute().parent.is_dir():
+        raise NotFound(f"The folder {file.parent} is missing.", hint="Make it first.")
+    if file.exists():
+        raise Conflict(f"{file} is there already.", hint="Choose another name, or move it away.")
+    return cast("Kind", kind)
+
+
+def save(table: pa.Table, file: Path) -> None:
+    """Write an answer to a file whose ending says which kind: all of it or none; see `check_place` for what it raises.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    kind, temporary = check_place(file), file.with_name(file.name + ".tmp")
+    try:
+        temporary.write_bytes(encoded(table, kind))
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def for_screen(table: pa.Table) -> pa.Table:
