@@ -71,9 +71,8 @@ def sql(
             save(answer.table, to)
             say(f"{answer.table.num_rows} rows are in {to}.")
         elif layout is Format.table and answer.table.column_names == _PLAN:
-            typer.echo(
-                "\n".join(plain(row["explain_value"], keep_lines=True).rstrip("\n") for row in rows(answer.table))
-            )
+            for row in rows(answer.table):
+                typer.echo(plain(row["explain_value"], keep_lines=True).rstrip("\n"))
         else:
             write_rows(rows(answer.table), answer.table.column_names, layout)
         if answer.note:

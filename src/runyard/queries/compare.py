@@ -15,11 +15,12 @@ _MOST_POINTS = 12_000  # of all curves of a chart together
 
 
 def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
-    """Return the newest runs, and those named, with tags, result and cost; archived ones too, but none deleted."""
+    """Return the newest runs, and those named, with tags, group, result and cost; archived ones too, none deleted."""
     named = f" OR view.id IN ({_marks(also)})" if also else ""
     return Query(
         "SELECT\n"
-        "  view.id, view.name, view.status, coalesce(run.tags, []) AS tags, view.agent_id,\n"
+        "  view.id, view.name, view.status, coalesce(run.tags, []) AS tags, run.run_group,\n"
+        "  view.agent_id,\n"
         "  coalesce(run.replicate_group, run.id::VARCHAR) AS part,\n"
         "  view.best_validation_loss, view.best_epoch, view.completed_epochs,\n"
         "  60 * view.compute_hours AS minutes, view.cost_usd::DOUBLE AS cost_usd, view.queued_at\n"
