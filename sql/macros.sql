@@ -42,10 +42,10 @@ CREATE OR REPLACE MACRO is_converged(earlier_best, best) AS
   round(earlier_best - best, 9) <= round(0.01 * abs(best), 9);
 
 CREATE OR REPLACE MACRO patience_of(hyperparameters, of_workspace) AS
-  CAST(greatest(1, coalesce(
+  CAST(least(2147483647, greatest(1, coalesce(
     TRY_CAST(hyperparameters ->> 'early_stopping_patience' AS INTEGER),
     threshold(of_workspace, 'early_stopping_patience', 10)
-  )) AS INTEGER);
+  ))) AS INTEGER);
 CREATE OR REPLACE MACRO waste_label(
   n_evals, last_is_finite, best_epoch, total_epochs, gl_pct, best_loss, last_loss, of_workspace
 ) AS

@@ -20,6 +20,8 @@ from runyard.core.journal import Journal
 from runyard.core.paths import Yard
 from runyard.queries import compare
 from runyard.queries.query import Query
+from runyard.runtime import open_runtime
+from runyard.service import order
 from runyard.store.store import Store
 
 Visit = Callable[..., AppTest]
@@ -144,6 +146,28 @@ def test_runs_baseline_axis_and_scale_are_in_the_address(visit: Visit, full: Ful
     at.query_params["runs"] = chosen[1]
     at.run()
     assert at.multiselect(key="compare-runs").value == [chosen[1]], "the back button and links win"
+
+
+def test_groups_are_shown_and_narrow_the_table(visit: Visit, full: Full, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(full[0], tmp_path / "yard", symlinks=True))
+    rt = open_runtime(home)
+    order.group(rt, ["watch-cnn", "reviews-lora"], "spring", by="test")
+    order.group(rt, ["watch-cnn-wide"], "autumn", by="test")
+    rt.store.ingest(verb="test", wait_seconds=20, snapshot=True)
+    rt.close()
+
+    def listed() -> dict[str, str | None]:
+        table = at.dataframe[0].value
+        return dict(zip(table["name"], table["run_group"], strict=True))
+
+    at = visit(home, "compare")
+    assert at.multiselect(key="compare-groups").options == ["autumn", "spring"]
+    assert listed()["watch-cnn"] == "spring"
+    assert len(listed()) > 3
+    at.multiselect(key="compare-groups").set_value(["spring"]).run()
+    assert listed() == {"watch-cnn": "spring", "reviews-lora": "spring"}
+    at.multiselect(key="compare-groups").set_value(["spring", "autumn"]).run()
+    assert set(listed()) == {"watch-cnn", "reviews-lora", "watch-cnn-wide"}
 
 
 def test_a_run_that_is_older_than_the_table_goes_is_there_when_named(full: Full) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import io
 import json
@@ -209,10 +210,10 @@ SELECT 1::TINYINT AS small, 1.5 AS exact, [1, 2] AS list, {'a': [1]} AS struct, 
 def test_answers_become_files_of_each_kind(full: Full) -> None:
     table = ask(open_runtime(full[0]), ODD).table
 
-    csv = pl.read_csv(encoded(table, "csv"))
-    assert csv.columns == table.column_names
-    assert json.loads(csv["struct"][0]) == {"a": [1]}
-    assert csv["span"][0] == "P3M0DT0S"
+    sheet = pl.read_csv(encoded(table, "csv"))
+    assert sheet.columns == table.column_names
+    assert json.loads(sheet["struct"][0]) == {"a": [1]}
+    assert sheet["span"][0] == "P3M0DT0S"
     parquet = pa.parquet.read_table(io.BytesIO(encoded(table, "parquet")))
     assert parquet.column("list").to_pylist() == [[1, 2]]
     arrow = pa.feather.read_table(io.BytesIO(encoded(table, "arrow")))
@@ -220,6 +221,26 @@ def test_answers_become_files_of_each_kind(full: Full) -> None:
     shown = for_screen(table)
     assert shown.schema.field("exact").type == pa.float64()
     assert shown.column("deep").to_pylist() == ['[{"b": 1}]']
+
+
+BEYOND = """
+SELECT union_value(n := 1) AS either, [union_value(n := 1)] AS some, [INTERVAL 1 DAY] AS spans,
+  DATE '99999-01-01' AS late, TIMESTAMP '0001-01-01 (BC)' AS early, TIMESTAMP 'infinity' AS never,
+  [DATE 'infinity'] AS dates, {'a': TIMESTAMP 'infinity'} AS struct
+"""
+
+
+def test_what_a_format_has_no_place_for_is_text_in_it(full: Full) -> None:
+    table = ask(open_runtime(full[0]), BEYOND).table
+
+    (row,) = csv.DictReader(io.StringIO(encoded(table, "csv").decode()))
+    assert (row["late"], row["early"], row["never"]) == ("99999-01-01", "0001-01-01 (BC) 00:00:00", "infinity")
+    parquet = pa.parquet.read_table(io.BytesIO(encoded(table, "parquet")))
+    assert [parquet.column(name).to_pylist() for name in ("either", "some")] == [["1"], ["[1]"]]
+    assert parquet.schema.field("never").type == pa.timestamp("us")
+    arrow = pa.feather.read_table(io.BytesIO(encoded(table, "arrow")))
+    assert arrow.column("either").to_pylist() == [1]
+    assert for_screen(table).column("never").to_pylist() == ["infinity"]
 
 
 def test_odd_types_can_be_shown(visit: Visit, full: Full) -> None:

@@ -45,6 +45,14 @@
 1 | refused | BEGIN
 1 | refused | CHECKPOINT
 1 | refused | EXPLAIN ANALYZE DELETE FROM runs
+1 | without ANALYZE | EXPLAIN ANALYZE SELECT 1
+1 | without ANALYZE | EXPLAIN (ANALYZE) SELECT 1
+1 | without ANALYZE | EXPLAIN DELETE FROM runs
+1 | without ANALYZE | EXPLAIN COPY runs TO '@NEW'
+1 | without ANALYZE | EXPLAIN SET memory_limit = '100GB'
+1 | refused | EXPLAIN FROM read_csv('@FILE')
+1 | 2 statements | EXPLAIN SELECT 1; DELETE FROM runs
+1 | read-only | EXPLAIN WITH gone AS (DELETE FROM runs RETURNING id) FROM gone
 
 -- Changing what is there
 1 | INSERT | INSERT INTO runs (id) VALUES (uuid())

@@ -273,7 +273,7 @@ def test_help_of_every_verb_is_there_and_heavy_libraries_are_not() -> None:
         "serve", "demo", "train", "launch", "start", "presets", "preflight", "runs", "show", "cancel", "resume",
         "import", "sql", "rebuild", "publish", "doctor", "export", "merge", "lineage", "benchmark", "evaluate",
         "predict", "settings", "record", "tag", "note", "group", "rename", "archive", "unarchive", "delete",
-        "undelete", "gc", "fork", "rewind", "datasets",
+        "undelete", "gc", "fork", "rewind", "datasets", "prices",
     }  # fmt: skip
 
 

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 import yards
 
@@ -77,6 +81,67 @@ def test_a_select_in_any_form_is_answered(command: Command, home: Path, statemen
 @pytest.mark.parametrize("statement", ["SHOW TABLES", "DESCRIBE runs", "SUMMARIZE runs", "VALUES (1, 2)"])
 def test_statements_that_only_describe_are_answered(command: Command, home: Path, statement: str) -> None:
     assert command("--yard", home, "sql", statement, "--format", "json").rows
+
+
+@pytest.mark.parametrize("before", ["", "-- how?\n", "/* of runs */ "])
+@pytest.mark.parametrize("limit", ["0", "5"])
+def test_the_plan_of_a_select_is_told(command: Command, home: Path, before: str, limit: str) -> None:
+    asked = ("--yard", home, "sql", f"{before}EXPLAIN SELECT name FROM runs;", "--limit", limit)
+    (row,) = command(*asked, "--format", "json").rows
+    assert (row["explain_key"], "runs" in row["explain_value"]) == ("physical_plan", True)
+    assert command(*asked).out == row["explain_value"].rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "arrow", "CSV"])
+def test_the_answer_goes_to_a_file(command: Command, home: Path, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"answer.{kind}"
+    query = "SELECT range AS n, [range] AS list, union_value(a := 1) AS either FROM range(5)"
+    said = command("--yard", home, "sql", query, "--limit", "3", "--to", file)
+    assert (said.code, said.out) == (0, "")
+    assert f"3 rows are in {file}" in said.err
+    assert "--limit 0" in said.err
+    read = {"parquet": pa.parquet.read_table, "arrow": pa.feather.read_table}.get(kind, pa.csv.read_csv)
+    assert read(file).column("n").to_pylist() == [0, 1, 2]
+    assert list(tmp_path.iterdir()) == [file]
+
+    before = file.read_bytes()
+    again = command("--yard", home, "sql", "SELECT 1", "--to", file)
+    assert (again.code, "is there already" in again.err) == (1, True)
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_is_refused_before_the_query_runs(command: Command, home: Path, tmp_path: Path) -> None:
+    for file, code, word in (("answer.xlsx", 2, ".parquet"), ("answer", 2, ".csv"), ("none/answer.csv", 1, "folder")):
+        said = command("--yard", home, "sql", "SELECT nothing", "--to", tmp_path / file)
+        assert (said.code, word in said.err) == (code, True), said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("TIMESTAMP '0001-01-01 (BC)'", "0001-01-01 (BC) 00:00:00"),
+        ("'99999-01-01'::DATE", "99999-01-01"),
+        ("TIMESTAMP 'infinity'", "infinity"),
+        ("DATE '-infinity'", "-infinity"),
+        ("TIMESTAMPTZ '99999-01-01 00:00:00+00'", "99999-01-01 00:00:00+00"),
+        ("[DATE 'infinity']", "[infinity]"),
+        ("{'a': TIMESTAMP 'infinity'}", "{'a': infinity}"),
+        ("union_value(n := 1)", 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("layout", ["json", "csv", "table"])
+def test_what_python_has_no_value_for_is_text(command: Command, home: Path, value: str, said: Any, layout: str) -> None:
+    told = command("--yard", home, "sql", f"SELECT {value} AS x", "--format", layout)
+    assert (told.code, told.err) == (0, "")
+    assert told.rows == [{"x": said}] if layout == "json" else str(said) in told.out
+
+
+def test_moments_beside_one_without_an_end_stay_moments(command: Command, home: Path) -> None:
+    query = "SELECT unnest([TIMESTAMP '2026-01-01', TIMESTAMP 'infinity', NULL]) AS x"
+    assert [row["x"] for row in command("--yard", home, "sql", query, "--format", "json").rows] == [
+        "2026-01-01T00:00:00Z", "infinity", None,
+    ]  # fmt: skip
 
 
 def test_the_help_says_how_to_learn_what_columns_mean(command: Command, home: Path) -> None:

@@ -108,6 +108,14 @@ def test_old_logs_are_compressed_and_searched_all_the_same(rt: Runtime) -> None:
     assert logs.tail(rt, old, lines=1) == ["another needle"]
 
 
+def test_days_beyond_every_calendar_let_nothing_go(rt: Runtime) -> None:
+    old = run(rt, "completed", days=40)
+    thresholds.choose(rt, "retention_days", 1e12)
+    thresholds.choose(rt, "retention_log_days", 1e300)
+    assert retention.tidy(rt) == []
+    assert left(rt, old) == [1, 2, 3]
+
+
 def test_the_rules_are_settings_of_the_whole_yard(rt: Runtime) -> None:
     assert retention.rules(rt) == retention.Rules(30.0, None, 7.0)
     thresholds.choose(rt, "retention_days", 1.5)

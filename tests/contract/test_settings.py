@@ -74,6 +74,9 @@ def test_the_definitions_values_are_read_from_the_macros() -> None:
         (["overtraining_pct"], "VALUE"),
         (["overtraining_pct", "1", "--unset"], "VALUE"),
         (["peak_flops ", "1"], "is no threshold"),
+        (["early_stopping_patience", "2.5"], "whole number"),
+        (["early_stopping_patience", "1e12"], "whole number"),
+        (["still_evaluations", "0.5"], "whole number"),
     ],
 )
 def test_what_cannot_be_set_is_said(command: Command, arguments: list[str], words: str) -> None:

@@ -348,6 +348,16 @@ def test_before_and_after_a_transfer(empty: Any) -> None:
     assert all(row == {"efficiency_score": None, "time_saved": None} for row in saved)
 
 
+def test_a_deleted_training_takes_no_benchmark_from_a_transfer(empty: Any) -> None:
+    empty.insert("transfer_learning_sessions", [transfer(1, 10, 14), transfer(2, 14, 15)])
+    empty.insert("training_sessions", [session(3, 16, started_at=at(14))])
+    empty.insert("benchmark_executions", [benchmark(1, 9, 0.5), benchmark(2, 17, 0.75)])
+    empty.insert("runs", [{"id": uuid(number), "deleted_at": at(20)} for number in (2, 3)])
+
+    rows = empty.rows("SELECT transfer_id, accuracy_after, accuracy_gain FROM transfer_learning_analytics")
+    assert rows == [{"transfer_id": UUID(int=1), "accuracy_after": 0.75, "accuracy_gain": 0.25}]
+
+
 SCORES = st.sampled_from([None, NAN, INF, -INF, 0.0, 0.1, 0.2, 0.3, 0.5, 0.5, 0.55, 0.7, 0.71, 0.8, 1.0, -0.5])
 HOURS = st.one_of(st.none(), st.sampled_from([0, 1, 1, 2, 5, 24, 25, 26, 48, 49]), st.integers(0, 100))
 AGENTS = st.sampled_from(["a", "a", "b"])

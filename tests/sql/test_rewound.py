@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from runyard.queries.compare import unusable
+
 RUN, START = str(UUID(int=1)), datetime(2026, 4, 1, 12)
 
 
@@ -43,6 +45,18 @@ def test_steps_and_metrics_of_an_abandoned_branch_are_left_out(empty: Any) -> No
     assert {row["value"] for row in points[20:]} == {0.5}
     (facts,) = empty.rows("SELECT points, last_value FROM metric_facts WHERE name = 'accuracy'")
     assert (facts["points"], facts["last_value"]) == (30, 0.5)
+
+
+def test_nothing_of_an_abandoned_branch_stands_apart(empty: Any) -> None:
+    """Neither a metric nor a loss: attempt 2 went back to step 20, so epochs 4 to 9 are nobody's any more."""
+    rewound(empty, steps=range(21, 31))
+    empty.duck.execute("UPDATE training_epochs SET val_loss = 'nan' WHERE epoch IN (2, 8)")
+    empty.duck.execute("UPDATE metrics SET value = 'nan' WHERE name = 'accuracy' AND step IN (15, 80)")
+
+    found = empty.rows("SELECT name, step FROM metric_anomalies WHERE value IS NULL ORDER BY name")
+    assert found == [{"name": "accuracy", "step": 15}, {"name": "val_loss", "step": 20}]
+    query = unusable([UUID(RUN)], "epoch", "val_loss")
+    assert empty.rows(query.sql, list(query.arguments)) == [{"session_id": UUID(RUN), "unusable": 1}]
 
 
 def test_a_rewound_run_stands_where_its_newest_attempt_is(empty: Any) -> None:

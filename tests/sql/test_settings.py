@@ -104,6 +104,12 @@ def test_a_setting_changes_the_labels_of_its_workspace_alone(
     assert verdicts(twins, view, column, "v") == before
 
 
+@pytest.mark.parametrize("value", ["1e12", "1e300", "2147483647"])
+def test_a_patience_beyond_every_number_never_stops_anything(twins: Any, value: str) -> None:
+    twins.insert("settings", [{"workspace": "w", "name": "early_stopping_patience", "value": value}])
+    assert verdicts(twins, "overtraining_waste", "es_saved_epochs", "w") == {0, None}  # None: without epochs
+
+
 def test_a_setting_of_every_workspace_gives_way_to_a_workspaces_own(twins: Any) -> None:
     rows = [(None, "overtraining_pct", "3"), ("w", "overtraining_pct", "5"), ("v", "other", "1")]
     twins.insert("settings", [dict(zip(("workspace", "name", "value"), row, strict=True)) for row in rows])

@@ -5,7 +5,9 @@
 WITH losses AS (
   SELECT session_id, epoch, step, train_loss, val_loss
   FROM training_epochs
-  QUALIFY row_number() OVER (PARTITION BY session_id, epoch ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST) = 1
+  WINDOW in_turn AS (PARTITION BY session_id ORDER BY epoch, attempt NULLS FIRST, logged_at NULLS FIRST)
+  QUALIFY lead(epoch) OVER in_turn IS DISTINCT FROM epoch
+    AND coalesce(attempt, 0) = coalesce(max(attempt) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0)
 ),
 points AS (
   SELECT session_id, 'metric' AS source, name, step, epoch, value FROM metric_points WHERE measured

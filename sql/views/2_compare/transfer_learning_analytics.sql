@@ -18,7 +18,7 @@ finished AS (
     started_at,
     completed_at
   FROM training_sessions
-  WHERE status = 'completed'
+  WHERE status = 'completed' AND id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
   UNION ALL
   SELECT
     id,
@@ -26,7 +26,7 @@ finished AS (
     started_at,
     completed_at
   FROM transfer_learning_sessions
-  WHERE status = 'completed'
+  WHERE status = 'completed' AND id NOT IN (SELECT id FROM runs WHERE deleted_at IS NOT NULL)
 ),
 -- A later training of the agent, once completed, owns the benchmarks from then on.
 taken_over AS (

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runyard.cli.errors import DONE, FAILED
-from runyard.cli.output import Format, FormatOption, say, write_rows
+from runyard.cli.output import Format, FormatOption, plain, say, write_rows
 from runyard.cli.session import opened
 from runyard.core.errors import Invalid
+
+_PLAN = ["explain_key", "explain_value"]  # the columns of EXPLAIN, whose text is drawn in lines
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,13 +36,16 @@ def sql(
         str | None,
         typer.Option("--dialect", metavar="NAME", help="Print the query, or a view, in another engine's SQL instead."),
     ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write there instead: .parquet, .csv or .arrow.")
+    ] = None,
     layout: FormatOption = Format.table,
 ) -> None:
     """Ask the yard in SQL.
 
-    One SELECT on the newest data: what waits in the journals is folded in first. The query runs in a locked-down
-    process of its own: it can read every table and view, but no files, and it changes nothing. For more freedom open
-    runyard.duckdb in the yard with DuckDB itself.
+    One SELECT, or its EXPLAIN, on the newest data: what waits in the journals is folded in first. The query runs in a
+    locked-down process of its own: it can read every table and view, but no files, and it changes nothing. For more
+    freedom open runyard.duckdb in the yard with DuckDB itself.
 
     What there is to ask: runyard sql "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"
 
@@ -48,6 +54,7 @@ def sql(
 
     Try: runyard sql "FROM overtraining_waste"
     """
+    from runyard.service.answers import check_place, rows, save
     from runyard.service.sql import ask
 
     text = sys.stdin.read() if query == "-" else query
@@ -56,10 +63,18 @@ def sql(
     if dialect is not None:
         _print_in_dialect(text, dialect)
         return
+    if to is not None:
+        check_place(to)
     with opened(context) as rt:
         answer = ask(rt, text, timeout_seconds=timeout, limit=limit)
-        rows = (row for batch in answer.table.to_batches() for row in batch.to_pylist())
-        write_rows(rows, answer.table.column_names, layout)
+        if to is not None:
+            save(answer.table, to)
+            say(f"{answer.table.num_rows} rows are in {to}.")
+        elif layout is Format.table and answer.table.column_names == _PLAN:
+            for row in rows(answer.table):
+                typer.echo(plain(row["explain_value"], keep_lines=True).rstrip("\n"))
+        else:
+            write_rows(rows(answer.table), answer.table.column_names, layout)
         if answer.note:
             say(answer.note)
         if answer.cut:

@@ -15,11 +15,12 @@ _MOST_POINTS = 12_000  # of all curves of a chart together
 
 
 def table(also: Sequence[UUID] = (), *, limit: int = 300) -> Query:
-    """Return the newest runs, and those named, with tags, result and cost; archived ones too, but none deleted."""
+    """Return the newest runs, and those named, with tags, group, result and cost; archived ones too, none deleted."""
     named = f" OR view.id IN ({_marks(also)})" if also else ""
     return Query(
         "SELECT\n"
-        "  view.id, view.name, view.status, coalesce(run.tags, []) AS tags, view.agent_id,\n"
+        "  view.id, view.name, view.status, coalesce(run.tags, []) AS tags, run.run_group,\n"
+        "  view.agent_id,\n"
         "  coalesce(run.replicate_group, run.id::VARCHAR) AS part,\n"
         "  view.best_validation_loss, view.best_epoch, view.completed_epochs,\n"
         "  60 * view.compute_hours AS minutes, view.cost_usd::DOUBLE AS cost_usd, view.queued_at\n"
@@ -133,9 +134,10 @@ def unusable(run_ids: Sequence[UUID], source: str, name: str) -> Query:
         f"  SELECT session_id, CASE ? {columns} END AS value\n"
         "  FROM training_epochs\n"
         f"  WHERE session_id IN ({_marks(run_ids)})\n"
-        "  QUALIFY row_number() OVER (\n"
-        "    PARTITION BY session_id, epoch ORDER BY attempt DESC NULLS LAST, logged_at DESC NULLS LAST\n"
-        "  ) = 1\n"
+        "  WINDOW in_turn AS (PARTITION BY session_id ORDER BY epoch, attempt NULLS FIRST, logged_at NULLS FIRST)\n"
+        "  QUALIFY lead(epoch) OVER in_turn IS DISTINCT FROM epoch\n"
+        "    AND coalesce(attempt, 0)\n"
+        "      = coalesce(max(attempt) OVER (in_turn ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), 0)\n"
         ")\n"
         "SELECT session_id, count(*) AS unusable\n"
         "FROM logged\n"

@@ -157,7 +157,7 @@ def _compress(folder: RunFolder) -> None:
 
 
 def _is_past(ended_at: datetime | None, days: float | None, moment: datetime) -> bool:
-    return ended_at is not None and days is not None and ended_at < moment - timedelta(days=days)
+    return ended_at is not None and days is not None and (moment - ended_at) / timedelta(days=1) > days
 
 
 def _item(what: str, rt: Runtime, row: dict[str, Any], parts: list[Path]) -> Freeable:

@@ -14,6 +14,8 @@ from runyard.runtime import Runtime
 from runyard.service.retention import RULES
 
 PEAK = "peak_flops "
+COUNTS = ("early_stopping_patience", "still_evaluations")  # of evaluations
+MOST = 2**31 - 1
 _CALL = re.compile(r"threshold\(of_workspace, '([a-z_]+)', ([0-9.]+)\)")
 _CHOSEN = """
 SELECT workspace, name, TRY_CAST(value AS DOUBLE) AS value
@@ -50,7 +52,7 @@ def choose(rt: Runtime, name: str, value: float | None, *, workspace: str | None
     `peak_flops DEVICE` is the peak of a device, in FLOP/s.
 
     Raises:
-        Invalid: there is no such threshold, or the value is no finite number above 0.
+        Invalid: no such threshold, or the value is no finite number above 0, or no whole one of what is counted.
         Unavailable: the yard is busy or cannot be written.
     """
     problems = []
@@ -60,6 +62,8 @@ def choose(rt: Runtime, name: str, value: float | None, *, workspace: str | None
         problems.append(Problem("workspace", f"{name} holds for the whole yard"))
     if value is not None and not (math.isfinite(value) and value > 0):
         problems.append(Problem("value", f"{value!r} is no number above 0"))
+    elif value is not None and name in COUNTS and not (float(value).is_integer() and value <= MOST):
+        problems.append(Problem("value", f"{value:g} is no count", (f"a whole number up to {MOST}",)))
     if workspace is not None and not workspace.strip():
         problems.append(Problem("workspace", "is empty"))
     if problems:

@@ -43,7 +43,7 @@ def choose_runs(table: pl.DataFrame) -> list[Row]:
 
     take("runs", CHOSEN, named)
     st.session_state[CHOSEN] = [key for key in st.session_state[CHOSEN] if key in known][: len(LETTERS)]
-    left, middle = st.columns([2, 3])
+    left, middle, right = st.columns([2, 3, 2])
     search = left.text_input(
         "Find", key="compare-search", placeholder="Name, agent or status", type="search", bind="query-params",
         help="Among the newest 300 runs, and those that the address names",
@@ -55,6 +55,14 @@ def choose_runs(table: pl.DataFrame) -> list[Row]:
         bind="query-params",
         placeholder="Any tag",
         help="Runs that have all of these",
+    )
+    groups = right.multiselect(
+        "Groups",
+        sorted({row["run_group"] for row in known.values() if row["run_group"]}),
+        key="compare-groups",
+        bind="query-params",
+        placeholder="Any group",
+        help="Runs that somebody put into one of these",
     )
     place = st.container()
     chosen = st.multiselect(
@@ -68,7 +76,7 @@ def choose_runs(table: pl.DataFrame) -> list[Row]:
     )
     tell("runs", CHOSEN, ",".join(chosen))
     letters = {key: LETTERS[at] for at, key in enumerate(chosen)}
-    visible = [row for row in known.values() if _fits(row, search or "", tags)]
+    visible = [row for row in known.values() if _fits(row, search or "", tags, groups)]
     with place:
         if visible:
             _show_table(visible, letters)
@@ -135,9 +143,10 @@ def _against(run: Row, base: Row) -> float | str | None:
     return f"{own - other:+.3g}" + (f" ({100 * (own - other) / abs(other):+.1f} %)" if other else "")
 
 
-def _fits(row: Row, search: str, tags: list[str]) -> bool:
+def _fits(row: Row, search: str, tags: list[str], groups: list[str]) -> bool:
     words = f"{row['name'] or ''} {row['agent_id'] or ''} {row['status']}".lower()
-    return search.lower() in words and set(tags) <= set(row["tags"])
+    among = not groups or row["run_group"] in groups
+    return among and search.lower() in words and set(tags) <= set(row["tags"])
 
 
 def _show_table(visible: list[Row], letters: dict[str, str]) -> None:
@@ -147,6 +156,7 @@ def _show_table(visible: list[Row], letters: dict[str, str]) -> None:
         pl.col("name").fill_null("unnamed"),
         "status",
         "tags",
+        pl.col("run_group").cast(pl.String),
         "agent_id",
         "best_validation_loss",
         "best_epoch",
@@ -189,6 +199,7 @@ def _columns(dark: bool) -> dict[str, Any]:
         "name": st.column_config.TextColumn("Run", width=170),
         "status": st.column_config.TextColumn("Status", width=86),
         "tags": st.column_config.MultiselectColumn("Tags", options=[], color=LIGHT.muted, width=120),
+        "run_group": st.column_config.TextColumn("Group", help="Set by `runyard group` or Organise", width=80),
         "agent_id": st.column_config.TextColumn("Agent", width=80),
         "best_validation_loss": st.column_config.NumberColumn("Best", format="%.4g", help="Smallest validation loss",
                                                               width=66),
