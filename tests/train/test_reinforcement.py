@@ -180,6 +180,32 @@ def test_the_newest_whole_checkpoint_is_gone_on_from(tmp_path: Path) -> None:
     assert _newest(tmp_path) == str(whole)
 
 
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "optimizer.pt", "manifest.json"])
+def test_a_checkpoint_of_trl_that_was_damaged_is_passed_over(bench: Any, prefer: dict[str, Any], file: str) -> None:
+    from threading import Event
+    from types import SimpleNamespace
+
+    from runyard.train.reinforcement import _newest
+    from runyard.train.trl_journal import TrlJournal
+
+    run = bench.prepare(**prefer)
+    folder = run.checkpoints / "trl"
+    pen = RunJournal(Journal(run.journal(1)), run.path.name)
+    attempt: Any = SimpleNamespace(pen=pen, progress=None, folder=run, interruption=SimpleNamespace(signalled=Event()))
+    journal = TrlJournal(attempt, {})
+    for step in (9, 10):
+        _checkpoint(folder / f"checkpoint-{step}")
+        (folder / f"checkpoint-{step}" / "optimizer.pt").write_bytes(b"moments")
+        (folder / f"checkpoint-{step}" / "adapter_model.safetensors").write_bytes(b"weights")
+        state = SimpleNamespace(global_step=step, epoch=step / 4)
+        journal.on_save(SimpleNamespace(output_dir=str(folder)), state, None)
+    pen.journal.close()
+    assert _newest(folder) == str(folder / "checkpoint-10")
+    path = folder / "checkpoint-10" / file
+    path.write_bytes(path.read_bytes()[:-3])
+    assert _newest(folder) == str(folder / "checkpoint-9")
+
+
 def test_going_back_puts_checkpoints_of_trl_aside(tmp_path: Path) -> None:
     from runyard.core.paths import RunFolder
     from runyard.service.checkpoints import gone_back

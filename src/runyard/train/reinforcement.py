@@ -24,7 +24,7 @@ from runyard.train.answers import answered, questions
 from runyard.train.attempt import Attempt
 from runyard.train.dialogue_tokens import Writer, writer_of
 from runyard.train.encoder import check_length
-from runyard.train.files import sha256_of
+from runyard.train.files import sha256_of, sums_agree
 from runyard.train.language_model import Form, load_language_model, save_language_model
 from runyard.train.optimizers import build_optimizers
 from runyard.train.outcome import Cancelled, Outcome
@@ -247,10 +247,11 @@ def _newest(folder: Path) -> str | None:
 
 def _is_whole(checkpoint: Path) -> bool:
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))  # it is written last
+        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))  # TRL writes it last
     except (OSError, ValueError):
         return False
-    return any(checkpoint.glob("*model*.safetensors")) and (checkpoint / "optimizer.pt").is_file()
+    there = any(checkpoint.glob("*model*.safetensors")) and (checkpoint / "optimizer.pt").is_file()
+    return there and sums_agree(checkpoint)
 
 
 def _benchmark(attempt: Attempt, reward: float | None, examples: int, dataset: str) -> None:
