@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from runyard.config.run import load_run_config, to_yaml, with_changes
 from runyard.train import checkpoint
 from runyard.train.optimizers import put_state
 
@@ -49,13 +51,16 @@ def test_a_damaged_newest_one_is_passed_over_with_a_word(tmp_path: Path, file: s
     assert "step-00000002" in said[0]
 
 
-def test_one_whose_best_is_damaged_cannot_bring_it_back(tmp_path: Path) -> None:
+def test_the_newest_is_taken_up_without_its_best_where_that_is_damaged(tmp_path: Path) -> None:
     save(tmp_path, 1)
     save(tmp_path, 2, best="step-00000001")
     (tmp_path / "step-00000001" / "model.safetensors").write_bytes(b"")
     said: list[str] = []
-    assert checkpoint.load_newest(tmp_path, said.append) is None
-    assert len(said) == 2
+    loaded = checkpoint.load_newest(tmp_path, said.append)
+    assert loaded is not None
+    assert loaded.name == "step-00000002"
+    assert len(said) == 1
+    assert "The best checkpoint step-00000001 is lost" in said[0]
 
 
 def test_what_was_cut_off_while_writing_is_not_looked_at(tmp_path: Path) -> None:
@@ -97,6 +102,58 @@ def test_a_run_goes_on_from_the_one_before_a_damaged_one(bench: Any, waves: dict
     assert resumed.curve("train/loss") == story.curve("train/loss")
     ours, theirs = again.built.model.state_dict(), unbroken.built.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("damage", ["cut", "remove"])
+def test_a_run_whose_best_is_damaged_goes_on_and_seeks_another(
+    bench: Any, waves: dict[str, Any], killer: Any, damage: str
+) -> None:
+    plateau = {"enabled": True, "patience": 0, "threshold": 1e5}
+    optimization = {"checkpoint_frequency": 5, "reduce_on_plateau": plateau}
+    config = {**waves, "batch_size": 8, "epochs": 3, "optimization": optimization}
+    _, story = bench.fit(**config)
+    folder = bench.prepare(**config)
+    with pytest.raises(BaseException, match=r"^$"):
+        bench.loop(folder, extra=[killer(18)]).loop.run()
+    best = folder.checkpoints / "step-00000012"
+    if damage == "cut":
+        (best / "model.safetensors").write_bytes(b"")
+    else:
+        shutil.rmtree(best)
+    again = bench.loop(folder, attempt=2).loop
+    assert again.resume()
+    assert (again.progress.step, again.progress.best_epoch, again.progress.best_checkpoint) == (15, 0, "")
+    again.run()
+    resumed = bench.story(folder)
+    assert [notice["message"] for notice in resumed.of("notice") if "best epoch is sought anew" in notice["message"]]
+    assert resumed.curve("train/loss") == story.curve("train/loss")
+    losses = [epoch["val_loss"] for epoch in resumed.epochs()][1:]
+    assert again.progress.best_epoch == 2 + losses.index(min(losses))
+
+
+def test_the_last_end_of_an_epoch_is_kept_however_long_the_next_one_is(tmp_path: Path) -> None:
+    """A smaller batch can go on from there alone, and so can a run that diverged."""
+    for step in range(1, 11):
+        state = {"progress": {"batch": step % 4}, "order": {"batch_size": 8}}
+        name = checkpoint.checkpoint_name(step)
+        checkpoint.save_checkpoint(tmp_path, name, {"w": torch.zeros(1)}, state, best="", keep=2)
+    assert names(tmp_path) == ["step-00000008", "step-00000009", "step-00000010"]
+    (tmp_path / "step-00000008" / "manifest.json").write_text("[]")
+    save(tmp_path, 11, keep=1)
+    assert names(tmp_path) == ["step-00000011"]
+
+
+def test_a_smaller_batch_goes_on_from_the_last_end_of_an_epoch(bench: Any, waves: dict[str, Any], killer: Any) -> None:
+    best_first = {"monitor": "accuracy", "mode": "max", "patience": 9}
+    rules = {"checkpoint_frequency": 2, "early_stopping": best_first}
+    folder = bench.prepare(**waves, batch_size=8, epochs=4, learning_rate=1e-9, optimization=rules)
+    with pytest.raises(BaseException, match=r"^$"):
+        bench.loop(folder, extra=[killer(34)]).loop.run()
+    halved = with_changes(load_run_config(folder.config), {"hyperparameters": {"batch_size": 4}})
+    folder.config.write_text(to_yaml(halved))
+    again = bench.loop(folder, attempt=2).loop
+    assert again.resume()
+    assert (again.progress.step, again.progress.epoch, again.progress.best_epoch) == (24, 2, 1)
 
 
 def test_later_ones_that_an_attempt_left_behind_do_not_push_the_new_one_out(tmp_path: Path) -> None:

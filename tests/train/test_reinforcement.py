@@ -143,6 +143,10 @@ def test_a_classifier_may_be_the_reward(bench: Any, learned: Any) -> None:
         ({"optimization": {"keep_best": 3}}, "optimization.keep_best"),
         ({"optimization": {"loss": {"label_smoothing": 0.1}}}, "optimization.loss.label_smoothing"),
         ({"resources": {"devices": 2}}, "resources.devices"),
+        ({"monitoring": {"track_weights": False}}, "monitoring.track_weights"),
+        ({"monitoring": {"track_activations": True}}, "monitoring.track_activations"),
+        ({"monitoring": {"gradient_histogram_frequency": 5}}, "monitoring.gradient_histogram_frequency"),
+        ({"monitoring": {"layer_norm_frequency": 0}}, "monitoring.layer_norm_frequency"),
     ],
 )
 def test_what_contradicts_itself_is_named(changes: dict[str, Any], path: str) -> None:
@@ -170,14 +174,40 @@ def _checkpoint(folder: Path, state: str = "{}") -> Path:
 
 
 def test_the_newest_whole_checkpoint_is_gone_on_from(tmp_path: Path) -> None:
-    from runyard.train.reinforcement import _newest
+    from runyard.train.trl_checkpoints import newest_checkpoint
 
-    assert _newest(tmp_path / "none") is None
+    assert newest_checkpoint(tmp_path / "none") is None
     whole = _checkpoint(tmp_path / "checkpoint-9")
     _checkpoint(tmp_path / "checkpoint-10", state='{"epoch": ')
     (_checkpoint(tmp_path / "checkpoint-11") / "adapter_model.safetensors").unlink()
     (tmp_path / "checkpoint-12").mkdir()
-    assert _newest(tmp_path) == str(whole)
+    assert newest_checkpoint(tmp_path) == str(whole)
+
+
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "optimizer.pt", "manifest.json"])
+def test_a_checkpoint_of_trl_that_was_damaged_is_passed_over(bench: Any, prefer: dict[str, Any], file: str) -> None:
+    from threading import Event
+    from types import SimpleNamespace
+
+    from runyard.train.trl_checkpoints import newest_checkpoint
+    from runyard.train.trl_journal import TrlJournal
+
+    run = bench.prepare(**prefer)
+    folder = run.checkpoints / "trl"
+    pen = RunJournal(Journal(run.journal(1)), run.path.name)
+    attempt: Any = SimpleNamespace(pen=pen, progress=None, folder=run, interruption=SimpleNamespace(signalled=Event()))
+    journal = TrlJournal(attempt, {})
+    for step in (9, 10):
+        _checkpoint(folder / f"checkpoint-{step}")
+        (folder / f"checkpoint-{step}" / "optimizer.pt").write_bytes(b"moments")
+        (folder / f"checkpoint-{step}" / "adapter_model.safetensors").write_bytes(b"weights")
+        state = SimpleNamespace(global_step=step, epoch=step / 4)
+        journal.on_save(SimpleNamespace(output_dir=str(folder)), state, None)
+    pen.journal.close()
+    assert newest_checkpoint(folder) == str(folder / "checkpoint-10")
+    path = folder / "checkpoint-10" / file
+    path.write_bytes(path.read_bytes()[:-3])
+    assert newest_checkpoint(folder) == str(folder / "checkpoint-9")
 
 
 def test_going_back_puts_checkpoints_of_trl_aside(tmp_path: Path) -> None:
@@ -211,6 +241,56 @@ def test_after_it_diverged_the_last_good_epoch_is_gone_on_from(bench: Any, prefe
     rt.close()
     assert sorted(path.name for path in (folder.checkpoints / "trl").iterdir()) == ["checkpoint-4", "checkpoint-8"]
     assert load_run_config(folder.config).hyperparameters.learning_rate < prefer["learning_rate"]
+
+
+def test_after_a_resume_early_stopping_has_waited_as_long(tmp_path: Path) -> None:
+    from transformers import TrainerState
+    from transformers.trainer_callback import EarlyStoppingCallback
+
+    from runyard.train.trl_checkpoints import stopping_rule
+
+    values = {"model": {"model_type": "causal_lm"}, "training_type": "reinforcement", "training_data": {"source": "x"}}
+    config = parse_run_config({**values, "optimization": {"early_stopping": {"patience": 7, "threshold": 0.5}}})
+    before = EarlyStoppingCallback(3, 0.1)
+    before.early_stopping_patience_counter = 2
+    TrainerState(stateful_callbacks=[before]).save_to_json(str(tmp_path / "trainer_state.json"))
+    resumed = stopping_rule(config, str(tmp_path))
+    assert (resumed.early_stopping_patience_counter, resumed.early_stopping_patience) == (2, 7)
+    (tmp_path / "trainer_state.json").write_text("{}")
+    assert stopping_rule(config, str(tmp_path)).early_stopping_patience_counter == 0
+    assert stopping_rule(config, None).early_stopping_patience_counter == 0
+
+
+@pytest.mark.parametrize(("evaluation", "is_best"), [({}, True), ({"save_best_model": False}, False)])
+def test_what_trl_is_asked_for(tmp_path: Path, evaluation: dict[str, Any], is_best: bool) -> None:
+    """The weights of the best epoch where they are wanted, though it stops early; bfloat16 where the device has it."""
+    from types import SimpleNamespace
+
+    import torch
+
+    from runyard.train.reinforcement import _arguments
+
+    values = {"model": {"model_type": "causal_lm"}, "training_type": "reinforcement", "training_data": {"source": "x"}}
+    optimization = {"early_stopping": {"patience": 2}, "mixed_precision": True}
+    config = parse_run_config({**values, "evaluation": evaluation, "optimization": optimization})
+    trl = SimpleNamespace(DPOConfig=dict)
+    asked = _arguments(trl, config, tmp_path, torch.device("cpu"), bfloat16=False)
+    assert config.optimization.early_stopping.enabled
+    assert (asked["load_best_model_at_end"], asked["bf16"]) == (is_best, False)
+
+
+@pytest.mark.parametrize("has", [False, True])
+def test_a_device_without_bfloat16_computes_in_float32_and_says_so(monkeypatch: Any, has: bool) -> None:
+    import torch
+
+    from runyard.train import precision
+
+    said: list[str] = []
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: has)
+    cpu = torch.device("cpu")
+    assert precision.is_bfloat16(cpu, True, lambda *words: said.append(words[1])) is has
+    assert ["no bfloat16" in words for words in said] == [True] * (not has)
+    assert not precision.is_bfloat16(cpu, False, lambda *_: pytest.fail("nothing was wanted"))
 
 
 def test_a_changed_learning_rate_outlives_the_loading_of_a_checkpoint(tmp_path: Path) -> None:

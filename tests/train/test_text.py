@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,68 @@ def test_a_model_that_transformers_cannot_load_is_a_mistake(encoder: Path, tmp_p
     (tmp_path / "config.json").write_text('{"model_type": "nothing-like-it"}')
     with pytest.raises(Invalid, match="cannot be loaded"):
         load_encoder(tmp_path)
+
+
+@pytest.mark.parametrize("is_language_model", [False, True], ids=["Bert", "Llama"])
+def test_weights_of_another_architecture_are_a_mistake(encoder: Path, tmp_path: Path, is_language_model: bool) -> None:
+    import speech
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from runyard.train.encoder import load_encoder
+    from runyard.train.language_model import load_language_model
+
+    load = load_language_model if is_language_model else load_encoder
+    folder = tmp_path / "mixed"
+    if is_language_model:
+        speech.save_model(folder, tied=True)
+    else:
+        shutil.copytree(encoder, folder)
+    load(folder)
+    GPT2LMHeadModel(GPT2Config(vocab_size=40, n_positions=8, n_embd=8, n_layer=1, n_head=1)).save_pretrained(
+        tmp_path / "other"
+    )
+    shutil.copy(tmp_path / "other" / "model.safetensors", folder)
+    said = r"are not those of the model in its config\.json.*has transformer"
+    with pytest.raises(Invalid, match=said):
+        load(folder)
+
+
+def test_a_missing_pooler_is_none_and_a_missing_layer_is_a_mistake(encoder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from runyard.train.encoder import load_encoder
+
+    folder = tmp_path / "partial"
+    shutil.copytree(encoder, folder)
+    weights = load_file(encoder / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if "pooler" not in name}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    load_encoder(folder)
+    kept.pop("encoder.layer.0.output.dense.weight")
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(Invalid, match=r"there is no encoder\.layer\.0\.output\.dense\.weight\.$"):
+        load_encoder(folder)
+
+
+def test_shards_that_an_index_names_have_to_be_there(bench: Any, encoder: Path) -> None:
+    from transformers import AutoModel
+
+    from runyard.data.sources import find_model
+    from runyard.train.encoder import load_encoder
+
+    folder = bench.yard.models / "shards"
+    shutil.copytree(encoder, folder)
+    (folder / "model.safetensors").unlink()
+    AutoModel.from_pretrained(encoder).save_pretrained(folder, max_shard_size="4KB")
+    load_encoder(find_model("shards", bench.yard))
+    first, second, *_ = sorted(folder.glob("model-*.safetensors"))
+    second.write_bytes(second.read_bytes()[:-1])
+    with pytest.raises(Invalid, match=f"{second.name} is damaged"):
+        find_model("shards", bench.yard)
+    first.unlink()
+    with pytest.raises(Invalid, match=f"{first.name} of model.safetensors.index.json is missing"):
+        find_model("shards", bench.yard)
+    (folder / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(Invalid, match="does not say which files"):
+        find_model("shards", bench.yard)

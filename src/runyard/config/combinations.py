@@ -18,6 +18,7 @@ from runyard.config.models import (
     TextEncoder,
     TfidfLogreg,
 )
+from runyard.config.monitoring import Monitoring
 from runyard.config.optimizers import Muon, Sgd
 from runyard.config.part import Part
 from runyard.config.reinforcement import Dpo, is_rewarded
@@ -54,6 +55,17 @@ BASELINE_USES: dict[type[Part], frozenset[str]] = {
     **dict.fromkeys(GROWING, frozenset({"loss", "early_stopping"})),
     Majority: frozenset(),
 }
+
+# What of the monitoring is said of the layers, which TRL's loop does not show.
+_UNHEARD = (
+    "track_gradients",
+    "layer_norm_frequency",
+    "gradient_histogram_frequency",
+    "track_weights",
+    "weight_histogram_frequency",
+    "track_activations",
+    "activation_histogram_frequency",
+)
 
 
 def following(model: type[Part]) -> dict[str, dict[str, object]]:
@@ -194,6 +206,9 @@ def _of_reinforcement(config: "RunConfig") -> Iterator[Problem]:
     for name in ("ema", "freezing", "skip_nonfinite_steps", "keep_best"):
         if getattr(optimization, name) != getattr(Optimization(), name):
             yield Problem(f"optimization.{name}", "has no effect on reinforcement")
+    for name in _UNHEARD:
+        if getattr(config.monitoring, name) != getattr(Monitoring(), name):
+            yield Problem(f"monitoring.{name}", "has no effect on reinforcement, which watches no layers")
     if getattr(optimization.loss, "label_smoothing", 0.0):
         yield Problem("optimization.loss.label_smoothing", "has no effect on reinforcement, whose loss is its own")
     if config.resources.devices > 1:

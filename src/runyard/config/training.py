@@ -162,7 +162,7 @@ class Optimization(Part):
         ge=1,
         le=1000,
         title="Keep checkpoints",
-        description="Newest checkpoints that are kept beside the best ones.",
+        description="Newest checkpoints that are kept beside the best ones and the last end of an epoch.",
         json_schema_extra=ADVANCED,
     )
     keep_best: Whole = Field(

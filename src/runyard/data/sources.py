@@ -14,6 +14,7 @@ from runyard.data.folders import folder_sha256
 FORMATS = ("parquet", "csv", "jsonl", "npz", "npy")
 FOLDER = "folder"
 DIGITS = "sklearn-digits"
+_INDEX = "model.safetensors.index.json"
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _TOKENIZERS = (
     "tokenizer.json",
@@ -183,16 +184,32 @@ def _lacking(folder: Path) -> list[str]:
         lacks.append("config.json is missing")
     except (ValueError, OSError, TypeError):
         lacks.append("config.json is not readable JSON")
-    weights = folder / "model.safetensors"
-    if not weights.is_file() and not (folder / "model.safetensors.index.json").is_file():
+    weights, index = folder / "model.safetensors", folder / _INDEX
+    if not weights.is_file() and index.is_file():
+        lacks += _lacking_shards(index)
+    elif not weights.is_file():
         pickled = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
         why = f", and pickled weights ({', '.join(pickled[:3])}) are not read: loading one runs the code in it"
         lacks.append(f"model.safetensors is missing{why if pickled else ''}")
-    elif weights.is_file() and not _whole(weights):
+    elif not _whole(weights):
         lacks.append("model.safetensors is damaged or not a safetensors file")
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         lacks.append("the tokenizer is missing")
     return lacks
+
+
+def _lacking_shards(index: Path) -> list[str]:
+    """Return what is wrong with the files that the weights are spread over."""
+    try:
+        names = sorted({str(name) for name in json.loads(index.read_text("utf-8"))["weight_map"].values()})
+    except (ValueError, OSError, TypeError, KeyError, AttributeError):
+        return [f"{_INDEX} does not say which files the weights lie in"]
+    if not names:
+        return [f"{_INDEX} names no file"]
+    missing = [name for name in names if not (index.parent / name).is_file()]
+    if missing:
+        return [f"{', '.join(missing[:3])} of {_INDEX} {'are' if len(missing) > 1 else 'is'} missing"]
+    return [f"{name} is damaged or not a safetensors file" for name in names if not _whole(index.parent / name)]
 
 
 def _whole(weights: Path) -> bool:

@@ -154,6 +154,7 @@ def _disk(config: RunConfig, known: Known, machine: Machine) -> Iterator[Check]:
     if machine.disk_free_gb is None or known.model is None:
         return
     copies = config.optimization.keep_checkpoints + 2  # the best one and the saved model
+    copies += config.optimization.checkpoint_frequency > 0  # the last end of an epoch
     trained = known.model.parameters if config.method == "full" else known.model.parameters / 3
     need = copies * _CHECKPOINT_BYTES * trained / 1e9
     message = f"Up to {need:.1f} GB for checkpoints and the model; {machine.disk_free_gb:.0f} GB are free."

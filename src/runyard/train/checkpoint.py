@@ -1,7 +1,8 @@
 """Checkpoints: folders that are whole or not there, checked by their sums before they are used.
 
 A checkpoint is written beside its place, synced, then renamed. Its manifest holds the sha256 of each file and names
-the checkpoint of the best epoch so far, which is kept for as long as one of the kept ones names it.
+the checkpoint of the best epoch so far, which is kept for as long as one of the kept ones names it. The newest one at
+the end of an epoch is kept, too: one inside an epoch is of no use to batches of another size.
 """
 
 import errno
@@ -10,6 +11,7 @@ import random
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from runyard.train.continuity import without_best
 from runyard.train.files import sha256_of, sync_path
 from runyard.train.patience import HARDLY_FREE
 
@@ -76,7 +79,8 @@ def save_checkpoint(
 ) -> Saved:
     """Write a checkpoint and drop those that are not among the newest `keep` nor named as good by one of them.
 
-    Those of later steps are dropped, too: an attempt left them behind that this one could not go on from.
+    The newest one at the end of an epoch stays, however many came after it. Those of later steps than this one are
+    dropped: an attempt left them behind that this one could not go on from.
 
     Args:
         ranked: the checkpoints of the best epochs, the best one first; `best` is kept with them.
@@ -127,7 +131,9 @@ def _ends_epoch(state: dict[str, Any]) -> bool:
 def load_newest(
     folder: Path, complain: Callable[[str], None], fits: Callable[[dict[str, Any]], bool] = lambda state: True
 ) -> Loaded | None:
-    """Return the newest checkpoint that is whole, with the best one it names; says which ones are not used and why.
+    """Return the newest checkpoint that is whole; says which ones are not used and why.
+
+    Where the best one that it names is not whole, its state comes without it: no epoch has to beat one that is lost.
 
     Args:
         fits: whether a run can go on from a state.
@@ -135,14 +141,17 @@ def load_newest(
     for name in reversed(_names(folder)):
         try:
             manifest = _checked(folder / name)
-            if manifest["best"] and manifest["best"] != name:
-                _checked(folder / manifest["best"])
             state = torch.load(folder / name / _STATE, weights_only=True, map_location="cpu")
             if not fits(state):
                 raise ValueError("it is inside an epoch whose batches were others")
-            return Loaded(name, load_file(folder / name / _WEIGHTS), state)
+            weights = load_file(folder / name / _WEIGHTS)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, an older one may be whole
             complain(f"The checkpoint {name} cannot be used ({error}); going one back.")
+            continue
+        if manifest["best"] and (lost := _damage(folder / manifest["best"])):
+            complain(f"The best checkpoint {manifest['best']} is lost ({lost}); the best epoch is sought anew.")
+            state = without_best(state)
+        return Loaded(name, weights, state)
     return None
 
 
@@ -211,6 +220,22 @@ def _checked(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def _damage(path: Path) -> str:
+    """Return what is wrong with a checkpoint; nothing where it is whole."""
+    try:
+        _checked(path)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _is_at_an_end(path: Path) -> bool:
+    try:
+        return bool(json.loads((path / _MANIFEST).read_text("utf-8"))["ends_epoch"])
+    except (OSError, ValueError, KeyError, TypeError):  # one of an older version does not say
+        return False
+
+
 def _prune(folder: Path, keep: int, *, newest: str) -> None:
     there = _names(folder)
     names = [name for name in there if name <= newest]
@@ -221,5 +246,6 @@ def _prune(folder: Path, keep: int, *, newest: str) -> None:
             kept |= {manifest["best"], *manifest.get("ranked", ())}
         except (OSError, ValueError, KeyError):
             continue
+    kept |= {*islice((name for name in reversed(names) if _is_at_an_end(folder / name)), 1)}
     for name in set(there) - kept:
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -41,5 +41,12 @@ def taken_up(state: dict[str, Any], config: RunConfig, run_id: str) -> Progress:
     return progress
 
 
+def without_best(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a state whose best epoch is forgotten, as its weights are lost; how long it waited for a gain stays."""
+    progress = {**state.get("progress", {}), "best_epoch": 0, "best_checkpoint": "", "ranked": []}
+    callbacks = {name: kept for name, kept in state.get("callbacks", {}).items() if name != "Best"}
+    return {**state, "progress": progress, "callbacks": callbacks}
+
+
 def _stopping(config: RunConfig) -> dict[str, Any]:
     return config.optimization.early_stopping.model_dump(mode="json")

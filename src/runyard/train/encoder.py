@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from runyard.core.errors import Invalid, Problem
+from runyard.train.pretrained import check_all_loaded
 
 transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 _LARGEST = 100_000
@@ -67,10 +68,12 @@ def load_encoder(folder: Path) -> tuple[Any, Any]:
     """Return the encoder in float32 and the tokenizer of a model folder; nothing is downloaded, no code is run.
 
     Raises:
-        Invalid: transformers cannot load it.
+        Invalid: transformers cannot load it, or its weights are those of another model.
     """
     try:
-        encoder = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32, use_safetensors=True)
+        encoder, loaded = AutoModel.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise Invalid(
@@ -78,6 +81,7 @@ def load_encoder(folder: Path) -> tuple[Any, Any]:
         ) from error
     if getattr(encoder.config, "is_encoder_decoder", False):
         raise Invalid(f"The model in {folder} is not an encoder.", hint="Take one like all-MiniLM-L6-v2 or BERT.")
+    check_all_loaded(folder, loaded)
     pooler = getattr(encoder, "pooler", None)
     if pooler is not None:
         pooler.requires_grad_(False)  # mean pooling does not use it

@@ -30,3 +30,15 @@ def write_manifest(folder: Path) -> str:
     for path in (*files, manifest, folder):
         sync_path(path)
     return sha256_of(manifest)
+
+
+def sums_agree(folder: Path) -> bool:
+    """Say whether a folder's files are those of its manifest.json; one without it, of an older version, is believed."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        return True
+    try:
+        sums = json.loads(manifest.read_text("utf-8"))["sha256"]
+        return all(sha256_of(folder / name) == expected for name, expected in sums.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from runyard.core.errors import Invalid
 from runyard.train.dialogue_tokens import Row
+from runyard.train.pretrained import check_all_loaded
 
 ABOUT = "language.json"
 IGNORED = -100  # the label of a token that is not learned, as transformers has it
@@ -25,7 +26,7 @@ def load_language_model(folder: Path, *, weights: bool = True) -> tuple[Any, Any
         weights: False for new random weights in the shape that its config.json says.
 
     Raises:
-        Invalid: transformers cannot load it, or it is not a causal language model.
+        Invalid: transformers cannot load it, it is not a causal language model, or its weights are another model's.
     """
     try:
         about = AutoConfig.from_pretrained(folder, local_files_only=True)
@@ -37,10 +38,13 @@ def load_language_model(folder: Path, *, weights: bool = True) -> tuple[Any, Any
             )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model: Any
+        loaded: dict[str, Any]
         if weights:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32, use_safetensors=True
+            pretrained: Any = AutoModelForCausalLM  # its types leave out what is loaded
+            model, loaded = pretrained.from_pretrained(
+                folder, local_files_only=True, dtype=torch.float32, use_safetensors=True, output_loading_info=True
             )
+            check_all_loaded(folder, loaded)
         else:
             model = AutoModelForCausalLM.from_config(about, dtype=torch.float32)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:

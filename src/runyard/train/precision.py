@@ -46,10 +46,10 @@ def set_determinism(seed: int, threads: int, device: torch.device) -> None:
     torch.manual_seed(seed)
 
 
-def autocast(device: torch.device, wanted: bool, notice: Notice) -> Callable[[], AbstractContextManager[object]]:
-    """Return the context of a forward pass: bfloat16 where it is wanted and the device has it."""
+def is_bfloat16(device: torch.device, wanted: bool, notice: Notice) -> bool:
+    """Return whether to compute in bfloat16: it is wanted and the device has it. Says so where it has not."""
     if not wanted:
-        return contextlib.nullcontext
+        return False
     has = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
     if not has:
         notice(
@@ -57,6 +57,12 @@ def autocast(device: torch.device, wanted: bool, notice: Notice) -> Callable[[],
             f"This {device.type} has no bfloat16: the run computes in float32.",
             "Set optimization.mixed_precision to false to be rid of this line.",
         )
+    return has
+
+
+def autocast(device: torch.device, wanted: bool, notice: Notice) -> Callable[[], AbstractContextManager[object]]:
+    """Return the context of a forward pass: bfloat16 where it is wanted and the device has it."""
+    if not is_bfloat16(device, wanted, notice):
         return contextlib.nullcontext
     return lambda: torch.autocast(device.type, torch.bfloat16)
 

@@ -1,7 +1,6 @@
 """Preference and reward optimisation of a language model by TRL's trainers; a callback writes what happens."""
 
 import copy
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from runyard.train.optimizers import build_optimizers
 from runyard.train.outcome import Cancelled, Outcome
 from runyard.train.rewards import build_reward
 from runyard.train.text import with_adapters
+from runyard.train.trl_checkpoints import newest_checkpoint, stopping_rule
 from runyard.train.trl_journal import TrlJournal
 
 Row = dict[str, Any]
@@ -58,9 +58,14 @@ def run_reinforcement(attempt: Attempt, folder: Path) -> Outcome:
     data, training, validation, facts = _read(config, attempt.yard)
     writer = writer_of(tokenizer, "pairs", config.training_data.template, config.hyperparameters.max_length)
     rows = [_row(writer, data, number) for number in range(len(data.prompts))]
+    bfloat16 = precision.is_bfloat16(
+        device,
+        config.optimization.mixed_precision,
+        lambda level, message, hint: attempt.pen.emit("notice", level=level, message=message, hint=hint),
+    )
     given: Row = {
         "model": model,
-        "args": _arguments(trl, config, attempt.folder.checkpoints / "trl", device),
+        "args": _arguments(trl, config, attempt.folder.checkpoints / "trl", device, bfloat16=bfloat16),
         "train_dataset": datasets.Dataset.from_list([rows[number] for number in training]),
         "eval_dataset": datasets.Dataset.from_list([rows[number] for number in validation]),
         "processing_class": tokenizer,
@@ -80,18 +85,17 @@ def run_reinforcement(attempt: Attempt, folder: Path) -> Outcome:
 
         given["reward_funcs"] = reward
     trainer = _stepped(base, config)(**given)
-    from transformers import EarlyStoppingCallback, PrinterCallback
+    from transformers import PrinterCallback
 
     writes = TrlJournal(attempt, {"base_model": part.base_model, **facts, **_sizes(trainer.model)})
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(writes)
+    newest = newest_checkpoint(attempt.folder.checkpoints / "trl")
     if config.optimization.early_stopping.enabled:
-        rule = config.optimization.early_stopping
-        trainer.add_callback(EarlyStoppingCallback(rule.patience, rule.threshold))
+        trainer.add_callback(stopping_rule(config, newest))
     held_out = [_told(data, number) for number in validation]
     asked = questions(writer, "pairs", held_out, config.evaluation.samples)
     attempt.interruption.patient()
-    newest = _newest(attempt.folder.checkpoints / "trl")
     if newest is None:
         _samples(attempt, trainer, tokenizer, asked, "before")
     trainer.train(resume_from_checkpoint=newest)
@@ -142,7 +146,7 @@ def _told(data: Preferences, number: int) -> list[Message]:
     return [*data.prompts[number], *answer]
 
 
-def _arguments(trl: Any, config: RunConfig, folder: Path, device: torch.device) -> Any:
+def _arguments(trl: Any, config: RunConfig, folder: Path, device: torch.device, *, bfloat16: bool) -> Any:
     """Return the arguments of TRL's trainer; what Runyard does itself is left off."""
     hyper, optimization, algorithm = config.hyperparameters, config.optimization, config.reinforcement
     stopping = optimization.early_stopping
@@ -159,12 +163,12 @@ def _arguments(trl: Any, config: RunConfig, folder: Path, device: torch.device) 
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
         "save_total_limit": optimization.keep_checkpoints,
-        "load_best_model_at_end": config.evaluation.save_best_model or stopping.enabled,
+        "load_best_model_at_end": config.evaluation.save_best_model,
         "metric_for_best_model": "eval_loss" if stopping.monitor == "val_loss" else "eval_reward",
         "greater_is_better": stopping.mode == "max",
         "seed": config.seed,
         "data_seed": config.seed,
-        "bf16": optimization.mixed_precision,
+        "bf16": bfloat16,
         "gradient_checkpointing": config.resources.gradient_checkpointing,
         "use_cpu": device.type == "cpu",
         "report_to": "none",
@@ -237,20 +241,6 @@ def _samples(attempt: Attempt, trainer: Any, tokenizer: Any, asked: Any, moment:
         tokens = attempt.config.evaluation.sample_tokens
         made = answered(trainer.accelerator.unwrap_model(trainer.model), tokenizer, asked, tokens=tokens)
         attempt.pen.emit("samples", moment=moment, step=trainer.state.global_step, samples=[vars(one) for one in made])
-
-
-def _newest(folder: Path) -> str | None:
-    """Return the newest whole checkpoint: a process may have been killed while it wrote one."""
-    found = {int(path.name[11:]): path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()}
-    return next((str(found[step]) for step in sorted(found, reverse=True) if _is_whole(found[step])), None)
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))  # it is written last
-    except (OSError, ValueError):
-        return False
-    return any(checkpoint.glob("*model*.safetensors")) and (checkpoint / "optimizer.pt").is_file()
 
 
 def _benchmark(attempt: Attempt, reward: float | None, examples: int, dataset: str) -> None:

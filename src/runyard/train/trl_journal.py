@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 from runyard.core import usage
 from runyard.train.attempt import Attempt
 from runyard.train.callbacks import Action, CancelWatch
-from runyard.train.files import sha256_of
+from runyard.train.files import sha256_of, write_manifest
 from runyard.train.outcome import Diverged
 
 # What TRL calls the numbers that every algorithm has, and what they are here.
@@ -117,6 +117,7 @@ class TrlJournal(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        write_manifest(folder)  # before the journal says that it is there
         files = [path for path in folder.rglob("*") if path.is_file()]
         weights = next((path for path in files if path.suffix == ".safetensors"), None)
         self._pen.journal.sync()
