@@ -261,6 +261,24 @@ def test_after_a_resume_early_stopping_has_waited_as_long(tmp_path: Path) -> Non
     assert stopping_rule(config, None).early_stopping_patience_counter == 0
 
 
+def test_early_stopping_may_be_switched_on_for_a_resume(bench: Any, prefer: dict[str, Any]) -> None:
+    """A trainer saves the state of its callbacks where the checkpoint it came from had a place for them."""
+    from threading import Event
+    from types import SimpleNamespace
+
+    from runyard.train.trl_journal import TrlJournal
+
+    run = bench.prepare(**prefer, optimization={"early_stopping": {"patience": 2}})
+    pen = RunJournal(Journal(run.journal(1)), run.path.name)
+    signals = SimpleNamespace(signalled=Event())
+    config = load_run_config(run.config)
+    attempt: Any = SimpleNamespace(pen=pen, progress=None, folder=run, interruption=signals, config=config)
+    state = SimpleNamespace(global_step=4, epoch=1.0, max_steps=8, log_history=[], stateful_callbacks={})
+    TrlJournal(attempt, {}).on_train_begin(None, state, None)
+    pen.journal.close()
+    assert state.stateful_callbacks == {"EarlyStoppingCallback": {}}
+
+
 @pytest.mark.parametrize(("evaluation", "is_best"), [({}, True), ({"save_best_model": False}, False)])
 def test_what_trl_is_asked_for(tmp_path: Path, evaluation: dict[str, Any], is_best: bool) -> None:
     """The weights of the best epoch where they are wanted, though it stops early; bfloat16 where the device has it."""

@@ -53,6 +53,9 @@ class TrlJournal(TrainerCallback):
         if state.global_step:
             message = f"Resumed at step {state.global_step}, epoch {math.floor(state.epoch) + 1}."
             self._pen.emit("notice", level="info", message=message, hint="")
+            if self._attempt.config.optimization.early_stopping.enabled:
+                # A checkpoint of before it was switched on has no place for its state, and saving would fail.
+                state.stateful_callbacks.setdefault("EarlyStoppingCallback", {})
             rewards = [entry["eval_reward"] for entry in state.log_history if "eval_reward" in entry]
             self.best = max(rewards, default=None)
 
