@@ -205,12 +205,11 @@ def test_a_disk_that_is_full_for_a_moment(small_disk: Runtime) -> None:
 
         def fill(runner: WarmRunner, folder: Path, attempt: int) -> None:
             if attempt == 1 and when_at_step(runner, folder, attempt, step):
-                with ballast.open("wb", buffering=0) as file, suppress(OSError):
-                    # At once, before the run has ended; then what was freed or is less than a block.
-                    os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(ballast).free)
-                    file.seek(0, os.SEEK_END)
-                    while file.write(b"\0"):
-                        pass
+                with ballast.open("wb") as file:
+                    # At once, before the run has ended; what somebody else has taken meanwhile is asked for again.
+                    while left := shutil.disk_usage(rt.yard.home).free:
+                        with suppress(OSError):
+                            os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, left)
                 hits.append(os.statvfs(rt.yard.home).f_bavail)
                 threading.Timer(seconds, ballast.unlink).start()
 
