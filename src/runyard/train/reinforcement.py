@@ -58,11 +58,7 @@ def run_reinforcement(attempt: Attempt, folder: Path) -> Outcome:
     data, training, validation, facts = _read(config, attempt.yard)
     writer = writer_of(tokenizer, "pairs", config.training_data.template, config.hyperparameters.max_length)
     rows = [_row(writer, data, number) for number in range(len(data.prompts))]
-    bfloat16 = precision.is_bfloat16(
-        device,
-        config.optimization.mixed_precision,
-        lambda level, message, hint: attempt.pen.emit("notice", level=level, message=message, hint=hint),
-    )
+    bfloat16 = precision.is_bfloat16(device, config.optimization.mixed_precision, attempt.notice)
     given: Row = {
         "model": model,
         "args": _arguments(trl, config, attempt.folder.checkpoints / "trl", device, bfloat16=bfloat16),
