@@ -156,7 +156,7 @@ def _show_table(visible: list[Row], letters: dict[str, str]) -> None:
         pl.col("name").fill_null("unnamed"),
         "status",
         "tags",
-        pl.col("run_group").cast(pl.String),
+        *([pl.col("run_group").cast(pl.String)] if any(row["run_group"] for row in visible) else []),
         "agent_id",
         "best_validation_loss",
         "best_epoch",
@@ -196,10 +196,10 @@ def _forget_selection() -> None:
 def _columns(dark: bool) -> dict[str, Any]:
     return {
         "letter": st.column_config.MultiselectColumn("", options=list(LETTERS), color=colours(dark), width=44),
-        "name": st.column_config.TextColumn("Run", width=170),
+        "name": st.column_config.TextColumn("Run", width=150),
         "status": st.column_config.TextColumn("Status", width=86),
-        "tags": st.column_config.MultiselectColumn("Tags", options=[], color=LIGHT.muted, width=120),
-        "run_group": st.column_config.TextColumn("Group", help="Set by `runyard group` or Organise", width=80),
+        "tags": st.column_config.MultiselectColumn("Tags", options=[], color=LIGHT.muted, width=106),
+        "run_group": st.column_config.TextColumn("Group", help="Set by `runyard group` or Organise", width=70),
         "agent_id": st.column_config.TextColumn("Agent", width=80),
         "best_validation_loss": st.column_config.NumberColumn("Best", format="%.4g", help="Smallest validation loss",
                                                               width=66),
